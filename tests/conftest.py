@@ -1,0 +1,29 @@
+"""Every test gets a home of its own, and git an identity that is nobody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import Remote
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "GITRELOAD_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Ada Author")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ada@example.org")
+    return folder
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    """A remote with one commit on `main`."""
+    remote = Remote(tmp_path / "forge")
+    remote.commit({"README.md": "first\n"}, "first")
+    return remote

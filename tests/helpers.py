@@ -1,0 +1,68 @@
+"""What many tests need: real repositories, and waiting without sleeping blindly."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(probe: Callable[[], T], *, seconds: float = 30, what: str = "the condition") -> T:
+    """The first true value of `probe`; fails the test when none comes within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)
+
+
+def git(*args: str, cwd: Path | str) -> str:
+    """Run real git in `cwd`; its output, stripped. Fails the test when git fails."""
+    done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+class Remote:
+    """A bare repository and a work tree that pushes to it: the author's side."""
+
+    def __init__(self, folder: Path, name: str = "course") -> None:
+        self.bare = folder / f"{name}.git"
+        self.work = folder / f"{name}-author"
+        folder.mkdir(parents=True, exist_ok=True)
+        git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=folder)
+        git("init", "-q", "-b", "main", str(self.work), cwd=folder)
+        git("remote", "add", "origin", str(self.bare), cwd=self.work)
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.bare}"
+
+    def commit(self, files: dict[str, str], message: str = "change", branch: str = "main") -> str:
+        """Commit `files` on `branch`, push it, and return the new revision."""
+        if git("branch", "--show-current", cwd=self.work) != branch:
+            git("checkout", "-q", "-B", branch, cwd=self.work)
+        for name, text in files.items():
+            target = self.work / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        git("add", "-A", cwd=self.work)
+        git("commit", "-q", "--allow-empty", "-m", message, cwd=self.work)
+        self.push(branch)
+        return git("rev-parse", "HEAD", cwd=self.work)
+
+    def push(self, branch: str = "main", *options: str) -> None:
+        git("push", "-q", *options, "origin", branch, cwd=self.work)
+
+    def clone(self, target: Path, *options: str) -> Path:
+        """Clone as an operator would by hand, into `target`."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        git("clone", "-q", *options, self.url, str(target), cwd=target.parent)
+        return target
