@@ -124,9 +124,9 @@ class Job:
     """One action owed to one checkout, as the ledger holds it.
 
     `due_at` is when it may run; `tries` counts attempts that failed for a transient cause;
-    `failing` is set once the fast retries are used up. `force` runs an import even where nothing
-    changed. `wanted` are the `after` revisions that deliveries announced, newest last.
-    `error` is the last failure's sentence. `exclusion` is a key (a course key) that no two
+    `failing` is set once the fast retries are used up. `lags` counts attempts that found the remote
+    behind `wanted`, the `after` of the newest delivery. `force` runs an import even where nothing
+    changed. `error` is the last failure's sentence. `exclusion` is a key (a course key) that no two
     running jobs share.
     """
 
@@ -142,8 +142,9 @@ class Job:
     due_at: float
     tries: int = 0
     failing: bool = False
+    lags: int = 0
     force: bool = False
-    wanted: tuple[str, ...] = ()
+    wanted: str | None = None
     error: str | None = None
     exclusion: str | None = None
     superseded_by: int | None = None
@@ -167,11 +168,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a job. `result` is `running`, `succeeded`, `failed`, `interrupted` or `cancelled`."""
+    """One run of a job.
+
+    `result` is `running`, `succeeded`, `failed`, `interrupted` (stopped before its end, the job
+    is queued again), `postponed` (the remote lags, or the course key is taken) or `cancelled`.
+    `marker` stands in the environment of all its children, so that they are found after a crash.
+    """
 
     id: int
     job_id: int
     worker: str
+    marker: str
     started_at: float
     finished_at: float | None = None
     result: str = "running"
@@ -205,5 +212,5 @@ class PermanentError(GitreloadError):
     """An attempt failed for a cause that a person has to mend: it is final."""
 
 
-class Interrupted(GitreloadError):
+class Interrupted(GitreloadError):  # noqa: N818 - nothing went wrong
     """An attempt was told to stop (cancelled, or the program stops)."""

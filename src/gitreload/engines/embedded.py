@@ -1,0 +1,130 @@
+"""The engine that needs no other service: one host, files in `STATE_DIR`.
+
+A living process holds the flock of `workers/<id>.lock`; the kernel frees it however the process
+ends. Wake-ups go through named pipes, `wake/<id>`: a byte written there is seen at once by the
+process that reads it, and a pipe that nobody reads any more says so.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import threading
+import uuid
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from gitreload.locks import Lock
+
+
+class EmbeddedEngine:
+    """See `gitreload.engines.Engine`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.worker_id = uuid.uuid4().hex
+        self._locks = state_dir / "workers"
+        self._pipes = state_dir / "wake"
+        self._lock: Lock | None = None
+        self._pipe = -1
+        self._changed = threading.Condition()
+        self._wakes = 0
+        self._seen = threading.local()
+        self._stopping = False
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        for folder in (self._locks, self._pipes):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Locked under another name first: whoever looks for dead workers must never find our
+        # file before we hold it.
+        hidden = self._locks / f".{self.worker_id}"
+        self._lock = Lock.take(hidden)
+        hidden.rename(self._lock_path(self.worker_id))
+        pipe = self._pipes / self.worker_id
+        os.mkfifo(pipe, 0o600)
+        # Read-write, so that the pipe never reaches its end when the last writer closes it.
+        self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._reader = threading.Thread(target=self._listen, name="wake-ups", daemon=True)
+        self._reader.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+        if self._reader is not None:
+            self._reader.join(timeout=5)
+        (self._pipes / self.worker_id).unlink(missing_ok=True)
+        os.close(self._pipe)
+        self._lock_path(self.worker_id).unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.release()
+
+    def wake(self) -> None:
+        self._notify()
+        wake_all(self._pipes, except_for=self.worker_id if not self._stopping else None)
+
+    def wait(self, seconds: float) -> None:
+        with self._changed:
+            seen = getattr(self._seen, "wakes", -1)
+            self._changed.wait_for(lambda: self._wakes != seen or self._stopping, seconds)
+            self._seen.wakes = self._wakes
+
+    def reap(self, running: Collection[str], recover: Callable[[str], bool]) -> None:
+        for worker in set(running) | self._entered():
+            if worker != self.worker_id:
+                self._reap_one(worker, recover)
+
+    def _entered(self) -> set[str]:
+        return {path.stem for path in self._locks.glob("*.lock")}
+
+    def _reap_one(self, worker: str, recover: Callable[[str], bool]) -> None:
+        path = self._lock_path(worker)
+        # Made anew where somebody deleted it: then nobody holds it, and the worker counts as dead.
+        lock = Lock.take(path)
+        if lock is None:
+            return
+        with lock:
+            if recover(worker):
+                path.unlink(missing_ok=True)
+                (self._pipes / worker).unlink(missing_ok=True)
+
+    def _lock_path(self, worker: str) -> Path:
+        return self._locks / f"{worker}.lock"
+
+    def _listen(self) -> None:
+        while not self._stopping:
+            select.select([self._pipe], [], [])
+            try:
+                os.read(self._pipe, 65536)
+            except BlockingIOError:
+                continue
+            self._notify()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
+
+
+def wake_all(pipes: Path, *, except_for: str | None = None) -> None:
+    """Write a byte into the pipe of every process that listens below `pipes`."""
+    try:
+        waiting = list(pipes.iterdir())
+    except FileNotFoundError:
+        return
+    for path in waiting:
+        if path.name == except_for:
+            continue
+        try:
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            # ENXIO: nobody reads it; its process died and will be reaped. ENOENT: reaped just now.
+            if error.errno in (errno.ENXIO, errno.ENOENT):
+                continue
+            raise
+        try:
+            os.write(pipe, b"\0")
+        except BlockingIOError:
+            pass  # it is full of wake-ups already
+        finally:
+            os.close(pipe)

@@ -1,0 +1,287 @@
+"""The ledger: every delivery and job, on disk before anybody is told so.
+
+`Ledger` is the only door; the modules behind it each hold one part of its SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, update
+
+from gitreload.ledger import history, logs, migrate, queue, statedir, views
+from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite
+from gitreload.ledger.queue import Claimed, Revisions
+from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Statements, Target
+from gitreload.ledger.tables import workers
+from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
+from gitreload.locks import Lock, checkout_lock_path
+from gitreload.model import (
+    Action,
+    Attempt,
+    Checkout,
+    Group,
+    Imported,
+    Job,
+    Outcome,
+    Reason,
+    State,
+)
+
+__all__ = [
+    "Arrival",
+    "CheckoutRecord",
+    "Claimed",
+    "Entry",
+    "Ledger",
+    "LedgerUnavailable",
+    "LinkedDelivery",
+    "Recorded",
+    "Revisions",
+    "Target",
+]
+
+
+class Ledger:
+    """Open with `Ledger.open`; every method is one transaction. Raises LedgerUnavailable."""
+
+    def __init__(self, state_dir: Path, pool: str, clock: Callable[[], float] = time.time) -> None:
+        self.state_dir = state_dir
+        self.pool = pool
+        self.clock = clock
+        self.database = Database(state_dir)
+        self.logs = logs.LogWriter(self.database)
+        self._statements: Statements | None = None
+
+    @classmethod
+    def open(
+        cls, state_dir: Path, pool: str | None = None, clock: Callable[[], float] = time.time
+    ) -> Ledger:
+        """Check `state_dir`, make or upgrade the tables.
+
+        Raises PermanentError (too old SQLite, network file system, newer ledger, another owner),
+        TransientError or LedgerUnavailable (full, read-only).
+        """
+        check_sqlite()
+        statedir.prepare(state_dir)
+        ledger = cls(state_dir, pool or socket.gethostname(), clock)
+        migrate.migrate(ledger.database, state_dir)
+        return ledger
+
+    def close(self) -> None:
+        self.logs.stop()
+        self.database.close()
+
+    # What comes in.
+
+    def record(self, entries: Sequence[Entry]) -> list[Recorded]:
+        """Write deliveries and the jobs they ask for: all in one durable commit, or none."""
+        with self._recorder() as recorder:
+            return [recorder.record(entry) for entry in entries]
+
+    def enqueue(
+        self, checkouts: Sequence[Checkout], action: Action, reason: Reason, *, force: bool = False
+    ) -> list[tuple[int, Outcome]]:
+        """Queue jobs by hand; each checkout's job, and whether it is new or joins a queued one."""
+        now = self.clock()
+        with self._recorder() as recorder:
+            queued = [
+                recorder.queue(
+                    recorder.checkout_id(checkout), action, reason, now, None, force=force
+                )
+                for checkout in checkouts
+            ]
+        return [(job, outcome) for job, outcome, _ in queued]
+
+    def retry(self, job: Job) -> int:
+        """Queue a finished job's action again, with its deliveries; make a waiting one due."""
+        now = self.clock()
+        with self._recorder() as recorder:
+            new, _, _ = recorder.queue(
+                job.checkout_id, job.action, Reason.RETRY, now, job.wanted, force=job.force
+            )
+            recorder.flush()
+            if new != job.id:
+                queue.link_deliveries(recorder.connection, job.id, new)
+        return new
+
+    @contextmanager
+    def _recorder(self) -> Iterator[Recorder]:
+        with self.database.write() as connection:
+            if self._statements is None:
+                self._statements = Statements(connection.dialect)
+            recorder = Recorder(connection, self._statements, self.pool)
+            yield recorder
+            recorder.flush()
+
+    # A job's life.
+
+    def claim(self, worker: str) -> Claimed | None:
+        """The next job for `worker`, with its checkout's lock taken; None where nothing is due."""
+        with self.database.write(durable=False) as connection:
+            return queue.claim(connection, worker, self.clock(), self.lock_checkout, self.pool)
+
+    def lock_checkout(self, path: str) -> Lock | None:
+        return Lock.take(checkout_lock_path(self.state_dir, path))
+
+    def next_due(self) -> float | None:
+        with self.database.read() as connection:
+            return queue.next_due(connection, self.clock(), self.pool)
+
+    def take_exclusion(self, job: Job, key: str) -> bool:
+        with self.database.write(durable=False) as connection:
+            return queue.take_exclusion(connection, job, key)
+
+    def note_group(self, attempt: Attempt, group: Group) -> None:
+        with self.database.write(durable=False) as connection:
+            queue.note_group(connection, attempt.id, group)
+
+    def succeed(self, claimed: Claimed, revisions: Revisions, imported: Imported | None) -> None:
+        with self._ending(claimed, "succeeded", None, revisions) as connection:
+            queue.succeed(connection, claimed.job, self.clock(), revisions, imported)
+
+    def fail(self, claimed: Claimed, error: str, revisions: Revisions | None) -> None:
+        with self._ending(claimed, "failed", error, revisions) as connection:
+            queue.fail(connection, claimed.job, self.clock(), error, revisions)
+
+    def cancelled(self, claimed: Claimed) -> None:
+        with self._ending(claimed, "cancelled", "cancelled by hand", None) as connection:
+            queue.cancel(connection, claimed.job, self.clock())
+
+    def try_again(
+        self, claimed: Claimed, error: str, delay: float, tries: int, *, failing: bool
+    ) -> int:
+        """Queue the job again in `delay` seconds, after a transient failure."""
+        now = self.clock()
+        with self._ending(claimed, "failed", error, None) as connection:
+            return queue.requeue(
+                connection, claimed.job, now, now + delay, tries=tries, failing=failing, error=error
+            )
+
+    def postpone(self, claimed: Claimed, why: str, delay: float, lags: int) -> int:
+        """Queue the job again in `delay` seconds; it costs no try."""
+        now = self.clock()
+        with self._ending(claimed, "postponed", why, None) as connection:
+            return queue.requeue(connection, claimed.job, now, now + delay, lags=lags)
+
+    def interrupted(self, job: Job, attempt: Attempt, why: str) -> int:
+        """Queue the job again at once: its attempt was ended from outside, or its worker died."""
+        now = self.clock()
+        with self.database.write() as connection:
+            queue.close_attempt(connection, attempt.id, "interrupted", now, why)
+            return queue.requeue(connection, job, now, now)
+
+    @contextmanager
+    def _ending(
+        self, claimed: Claimed, result: str, error: str | None, revisions: Revisions | None
+    ) -> Iterator[Connection]:
+        with self.database.write() as connection:
+            queue.close_attempt(
+                connection, claimed.attempt.id, result, self.clock(), error, revisions
+            )
+            yield connection
+
+    def cancel(self, job: Job) -> Job:
+        with self.database.write() as connection:
+            return queue.ask_cancel(connection, job, self.clock())
+
+    def cancelling(self) -> Sequence[int]:
+        with self.database.read() as connection:
+            return queue.cancelling(connection)
+
+    def running_attempts(self) -> list[tuple[Job, Attempt]]:
+        with self.database.read() as connection:
+            return queue.running_attempts(connection)
+
+    # Workers.
+
+    def enter_worker(self, worker: str) -> None:
+        now = self.clock()
+        with self.database.write(durable=False) as connection:
+            connection.execute(
+                insert(workers).values(
+                    id=worker,
+                    pool=self.pool,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    started_at=now,
+                    seen_at=now,
+                )
+            )
+
+    def leave_worker(self, worker: str) -> None:
+        with self.database.write(durable=False) as connection:
+            connection.execute(workers.delete().where(workers.c.id == worker))
+
+    def check_writable(self, worker: str) -> None:
+        """Commit something durably: what `/readyz` promises. Raises LedgerUnavailable."""
+        with self.database.write() as connection:
+            connection.execute(
+                update(workers).where(workers.c.id == worker).values(seen_at=self.clock())
+            )
+
+    # What people ask.
+
+    def unfinished(self) -> list[Job]:
+        with self.database.read() as connection:
+            return views.unfinished(connection, self.pool)
+
+    def find_jobs(
+        self,
+        *,
+        states: Collection[State] = (),
+        actions: Collection[Action] = (),
+        directories: Collection[str] = (),
+        limit: int = 50,
+    ) -> list[Job]:
+        with self.database.read() as connection:
+            return views.find_jobs(
+                connection, states=states, actions=actions, directories=directories, limit=limit
+            )
+
+    def job(self, job_id: int) -> Job | None:
+        with self.database.read() as connection:
+            return queue.get(connection, job_id)
+
+    def follow(self, job_id: int) -> Job | None:
+        """The job that now stands for `job_id`, at the end of its supersessions."""
+        with self.database.read() as connection:
+            return views.follow(connection, job_id)
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        with self.database.read() as connection:
+            return views.attempts_of(connection, job_id)
+
+    def deliveries(self, job_id: int) -> list[LinkedDelivery]:
+        with self.database.read() as connection:
+            return views.deliveries_of(connection, job_id)
+
+    def log(self, attempt_id: int, after: int = 0) -> list[tuple[int, str]]:
+        with self.database.read() as connection:
+            return logs.read(connection, attempt_id, after)
+
+    def last_results(self) -> dict[str, CheckoutRecord]:
+        with self.database.read() as connection:
+            return views.last_results(connection, self.pool)
+
+    def imported(self, job: Job) -> tuple[str | None, str | None]:
+        """Revision and importer settings of the last successful import of the job's checkout."""
+        with self.database.read() as connection:
+            return views.imported(connection, job.checkout_id)
+
+    def counts(self) -> tuple[int, int]:
+        with self.database.read() as connection:
+            return history.counts(connection)
+
+    # Upkeep.
+
+    def prune(self, days: int, mebibytes: int) -> int:
+        return history.prune(self.database, self.clock(), days, mebibytes)
+
+    def backup(self, target: Path) -> None:
+        self.database.backup(target)

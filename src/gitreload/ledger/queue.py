@@ -1,0 +1,362 @@
+"""The life of a job: claimed, run, and ended or queued again. Each function is one step.
+
+All take a connection inside a transaction; `Ledger` opens those.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from gitreload.ledger.tables import attempts, checkouts, job_deliveries, jobs
+from gitreload.locks import Lock
+from gitreload.model import Action, Attempt, Group, Imported, Job, Reason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that is ours to run: its attempt, and the lock of its checkout."""
+
+    job: Job
+    attempt: Attempt
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Where the update found the checkout, and where it left it."""
+
+    before: str | None
+    after: str
+
+
+def job_query() -> Select[Any]:
+    """Every job with what its checkout tells of it."""
+    return select(jobs, checkouts.c.directory, checkouts.c.path, checkouts.c.origin).join(
+        checkouts, checkouts.c.id == jobs.c.checkout_id
+    )
+
+
+def job_of(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        checkout_id=row.checkout_id,
+        directory=row.directory,
+        path=row.path,
+        origin=row.origin,
+        action=Action(row.action),
+        state=State(row.state),
+        reason=Reason(row.reason),
+        queued_at=row.queued_at,
+        due_at=row.due_at,
+        tries=row.tries,
+        failing=row.failing,
+        lags=row.lags,
+        force=row.force,
+        wanted=row.wanted,
+        error=row.error,
+        exclusion=row.exclusion,
+        superseded_by=row.superseded_by,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        from_revision=row.from_revision,
+        to_revision=row.to_revision,
+    )
+
+
+def attempt_of(row: Row[Any]) -> Attempt:
+    return Attempt(
+        id=row.id,
+        job_id=row.job_id,
+        worker=row.worker,
+        marker=row.marker,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        result=row.result,
+        error=row.error,
+        group=None if row.pgid is None else Group(row.pgid, row.pgid_started),
+        from_revision=row.from_revision,
+        to_revision=row.to_revision,
+    )
+
+
+def get(connection: Connection, job_id: int) -> Job | None:
+    row = connection.execute(job_query().where(jobs.c.id == job_id)).one_or_none()
+    return None if row is None else job_of(row)
+
+
+def claim(
+    connection: Connection,
+    worker: str,
+    now: float,
+    lock: Callable[[str], Lock | None],
+    pool: str,
+) -> Claimed | None:
+    """The oldest due job of the pool whose checkout and exclusion key are free, or None.
+
+    `lock(path)` tries to take the checkout's lock: children of a dead worker may still hold it.
+    """
+    running = jobs.alias("running")
+    taken = exists().where(
+        running.c.state == State.RUNNING.value,
+        or_(
+            running.c.checkout_id == jobs.c.checkout_id,
+            and_(
+                jobs.c.action == Action.IMPORT.value,
+                running.c.exclusion == checkouts.c.course_key,
+            ),
+        ),
+    )
+    due = (
+        job_query()
+        .add_columns(checkouts.c.course_key)
+        .where(_queued(), jobs.c.due_at <= now, checkouts.c.pool == pool, ~taken)
+        .order_by(jobs.c.due_at, jobs.c.id)
+    )
+    with connection.execution_options(yield_per=8).execute(due) as rows:
+        for row in rows:
+            held = lock(row.path)
+            if held is not None:
+                break
+        else:
+            return None
+    job = job_of(row)
+    exclusion = row.course_key if job.action is Action.IMPORT else None
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job.id)
+        .values(state=State.RUNNING.value, started_at=now, exclusion=exclusion)
+    )
+    attempt = connection.execute(
+        insert(attempts)
+        .values(
+            job_id=job.id,
+            worker=worker,
+            marker=secrets.token_hex(8),
+            started_at=now,
+            result="running",
+        )
+        .returning(attempts)
+    ).one()
+    return Claimed(job, attempt_of(attempt), held)
+
+
+def next_due(connection: Connection, now: float, pool: str) -> float | None:
+    """When the next job that now waits for its time comes due."""
+    return connection.execute(
+        select(jobs.c.due_at)
+        .join(checkouts, checkouts.c.id == jobs.c.checkout_id)
+        .where(_queued(), jobs.c.due_at > now, checkouts.c.pool == pool)
+        .order_by(jobs.c.due_at)
+        .limit(1)
+    ).scalar()
+
+
+def take_exclusion(connection: Connection, job: Job, key: str) -> bool:
+    """Reserve `key` for this running job; False where another running job has it."""
+    taken = connection.execute(
+        select(jobs.c.id).where(
+            jobs.c.state == State.RUNNING.value, jobs.c.exclusion == key, jobs.c.id != job.id
+        )
+    ).first()
+    if taken is not None:
+        return False
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(exclusion=key))
+    connection.execute(
+        update(checkouts).where(checkouts.c.id == job.checkout_id).values(course_key=key)
+    )
+    return True
+
+
+def note_group(connection: Connection, attempt_id: int, group: Group) -> None:
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt_id)
+        .values(pgid=group.pgid, pgid_started=group.started)
+    )
+
+
+def close_attempt(
+    connection: Connection,
+    attempt_id: int,
+    result: str,
+    now: float,
+    error: str | None = None,
+    revisions: Revisions | None = None,
+) -> None:
+    values: dict[str, Any] = {
+        "result": result,
+        "finished_at": now,
+        "error": error,
+        "pgid": None,
+        "pgid_started": None,
+    }
+    if revisions is not None:
+        values |= {"from_revision": revisions.before, "to_revision": revisions.after}
+    connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(values))
+
+
+def succeed(
+    connection: Connection,
+    job: Job,
+    now: float,
+    revisions: Revisions,
+    imported: Imported | None,
+) -> None:
+    """End the job well, and keep on its checkout what was reached."""
+    _finish(connection, job, State.SUCCEEDED, now, None, revisions)
+    reached: dict[str, Any] = {"revision": revisions.after}
+    if imported is not None:
+        reached |= {
+            "imported_revision": revisions.after,
+            "imported_settings": imported.settings,
+            "course_key": imported.course_key,
+        }
+    connection.execute(update(checkouts).where(checkouts.c.id == job.checkout_id).values(reached))
+
+
+def fail(
+    connection: Connection, job: Job, now: float, error: str, revisions: Revisions | None
+) -> None:
+    _finish(connection, job, State.FAILED, now, error, revisions)
+    if revisions is not None:
+        connection.execute(
+            update(checkouts)
+            .where(checkouts.c.id == job.checkout_id)
+            .values(revision=revisions.after)
+        )
+
+
+def cancel(connection: Connection, job: Job, now: float) -> None:
+    _finish(connection, job, State.CANCELLED, now, "cancelled by hand", None)
+
+
+def requeue(connection: Connection, job: Job, now: float, due_at: float, **changes: Any) -> int:
+    """Queue a running job again, and return the id of the job that now stands for it.
+
+    Where a queued job of the checkout exists already (a push came during the run), they merge:
+    its deliveries are linked to that one, and this one ends as superseded by it. A job that
+    somebody asked to cancel meanwhile is cancelled instead.
+    """
+    if connection.execute(select(jobs.c.cancel).where(jobs.c.id == job.id)).scalar_one():
+        cancel(connection, job, now)
+        return job.id
+    queued = connection.execute(
+        select(jobs.c.id, jobs.c.action).where(_queued(), jobs.c.checkout_id == job.checkout_id)
+    ).one_or_none()
+    values = {"exclusion": None, "cancel": False, "started_at": None}
+    if queued is None:
+        connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job.id)
+            .values(state=State.QUEUED.value, due_at=due_at, **values, **changes)
+        )
+        return job.id
+    importing = Action.IMPORT.value in (queued.action, job.action.value)
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == queued.id)
+        .values(
+            action=(Action.IMPORT if importing else Action.UPDATE).value,
+            force=or_(jobs.c.force, job.force),
+        )
+    )
+    link_deliveries(connection, job.id, queued.id)
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job.id)
+        .values(
+            state=State.SUPERSEDED.value,
+            superseded_by=queued.id,
+            finished_at=now,
+            exclusion=None,
+            error=changes.get("error"),
+        )
+    )
+    return int(queued.id)
+
+
+def link_deliveries(connection: Connection, source: int, target: int) -> None:
+    """Link to job `target` what is linked to job `source`."""
+    old = job_deliveries.alias("old")
+    there = exists().where(
+        job_deliveries.c.job_id == target, job_deliveries.c.delivery_id == old.c.delivery_id
+    )
+    columns = [column.name for column in job_deliveries.columns if column.name != "job_id"]
+    moved = select(literal(target), *(old.c[name] for name in columns)).where(
+        old.c.job_id == source, ~there
+    )
+    connection.execute(insert(job_deliveries).from_select(["job_id", *columns], moved))
+
+
+def ask_cancel(connection: Connection, job: Job, now: float) -> Job:
+    """Cancel a queued job at once; ask the worker of a running one to stop."""
+    if job.state is State.QUEUED:
+        cancel(connection, job, now)
+    elif job.state is State.RUNNING:
+        connection.execute(update(jobs).where(jobs.c.id == job.id).values(cancel=True))
+    found = get(connection, job.id)
+    assert found is not None, "a job that was just updated exists"
+    return found
+
+
+def cancelling(connection: Connection) -> Sequence[int]:
+    """Running jobs that somebody asked to stop."""
+    return (
+        connection.execute(
+            select(jobs.c.id).where(jobs.c.state == State.RUNNING.value, jobs.c.cancel.is_(True))
+        )
+        .scalars()
+        .all()
+    )
+
+
+def running_attempts(connection: Connection) -> list[tuple[Job, Attempt]]:
+    """What the ledger believes to be running, with the attempt of each."""
+    rows = connection.execute(select(attempts).where(attempts.c.result == "running")).all()
+    found = []
+    for row in rows:
+        job = get(connection, row.job_id)
+        if job is not None:
+            found.append((job, attempt_of(row)))
+    return found
+
+
+def _queued() -> ColumnElement[bool]:
+    return jobs.c.state == State.QUEUED.value
+
+
+def _finish(
+    connection: Connection,
+    job: Job,
+    state: State,
+    now: float,
+    error: str | None,
+    revisions: Revisions | None,
+) -> None:
+    values: dict[str, Any] = {
+        "state": state.value,
+        "finished_at": now,
+        "error": error,
+        "exclusion": None,
+        "failing": False,
+    }
+    if revisions is not None:
+        values |= {"from_revision": revisions.before, "to_revision": revisions.after}
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(values))

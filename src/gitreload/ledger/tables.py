@@ -1,0 +1,170 @@
+"""The ledger's tables, the same on every database. Times are epoch seconds (UTC)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+checkouts = Table(
+    "checkouts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pool", String(255), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("origin", Text),
+    Column("follows", Text),
+    # What the last finished action left in the checkout, and what was last imported from it with
+    # which importer settings: an import is skipped only where both are unchanged.
+    Column("revision", String(64)),
+    Column("imported_revision", String(64)),
+    Column("imported_settings", String(64)),
+    Column("course_key", Text),
+    UniqueConstraint("pool", "path"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("received_at", Float, nullable=False),
+    Column("forge", String(32), nullable=False),
+    Column("delivery_id", String(128)),
+    Column("event", String(128), nullable=False),
+    Column("hook", String(128)),
+    Column("action", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("repository", Text),
+    Column("peer", String(128)),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("body_size", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("deliveries_by_id", deliveries.c.forge, deliveries.c.delivery_id)
+Index("deliveries_by_time", deliveries.c.received_at)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("checkout_id", ForeignKey("checkouts.id"), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("queued_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("failing", Boolean, nullable=False, server_default=text("false")),
+    Column("lags", Integer, nullable=False, server_default=text("0")),
+    Column("force", Boolean, nullable=False, server_default=text("false")),
+    Column("wanted", String(64)),
+    Column("exclusion", Text),
+    Column("cancel", Boolean, nullable=False, server_default=text("false")),
+    Column("error", Text),
+    Column("superseded_by", ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("from_revision", String(64)),
+    Column("to_revision", String(64)),
+    sqlite_autoincrement=True,
+)
+# The rules that make coalescing and "one at a time" hold, whatever the code does.
+QUEUED = text("state = 'queued'")
+RUNNING = text("state = 'running'")
+Index(
+    "jobs_one_queued",
+    jobs.c.checkout_id,
+    jobs.c.action,
+    unique=True,
+    sqlite_where=QUEUED,
+    postgresql_where=QUEUED,
+)
+Index(
+    "jobs_one_running",
+    jobs.c.checkout_id,
+    unique=True,
+    sqlite_where=RUNNING,
+    postgresql_where=RUNNING,
+)
+Index("jobs_due", jobs.c.due_at, jobs.c.id, sqlite_where=QUEUED, postgresql_where=QUEUED)
+Index("jobs_of_checkout", jobs.c.checkout_id, jobs.c.id)
+Index("jobs_superseded", jobs.c.superseded_by)
+Index("jobs_finished", jobs.c.finished_at)
+
+job_deliveries = Table(
+    "job_deliveries",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("delivery_id", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("ref", Text, nullable=False),
+    Column("before", String(64)),
+    Column("after", String(64)),
+    Column("pusher", Text),
+)
+Index("job_deliveries_by_delivery", job_deliveries.c.delivery_id)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("worker", String(64), nullable=False),
+    Column("marker", String(64), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("result", String(16), nullable=False),
+    Column("error", Text),
+    # The process group that runs now, and its leader's start time in clock ticks since boot.
+    Column("pgid", Integer),
+    Column("pgid_started", BigInteger),
+    Column("from_revision", String(64)),
+    Column("to_revision", String(64)),
+    sqlite_autoincrement=True,
+)
+Index("attempts_of_job", attempts.c.job_id)
+ATTEMPT_RUNNING = text("result = 'running'")
+Index(
+    "attempts_running",
+    attempts.c.worker,
+    sqlite_where=ATTEMPT_RUNNING,
+    postgresql_where=ATTEMPT_RUNNING,
+)
+
+log_chunks = Table(
+    "log_chunks",
+    metadata,
+    Column("attempt_id", ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("written_at", Float, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("pool", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)

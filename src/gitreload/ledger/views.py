@@ -1,0 +1,144 @@
+"""What people ask the ledger: the queue, jobs, attempts, the last result of a checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, select
+
+from gitreload.ledger.queue import attempt_of, get, job_of, job_query
+from gitreload.ledger.tables import attempts, checkouts, deliveries, job_deliveries, jobs
+from gitreload.model import Action, Attempt, Job, State
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedDelivery:
+    """A delivery that asked for a job, and what it announced."""
+
+    id: int
+    received_at: float
+    forge: str
+    delivery_id: str | None
+    event: str
+    repository: str | None
+    ref: str
+    before: str | None
+    after: str | None
+    pusher: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRecord:
+    """What the ledger knows of a checkout: its revision, and how its last job ended."""
+
+    path: str
+    directory: str
+    revision: str | None
+    course_key: str | None
+    last_job: Job | None
+
+
+def unfinished(connection: Connection, pool: str) -> list[Job]:
+    """Running jobs first, then the queued in the order in which they will run."""
+    order = case((jobs.c.state == State.RUNNING.value, 0), else_=1)
+    rows = connection.execute(
+        job_query()
+        .where(
+            jobs.c.state.in_([State.QUEUED.value, State.RUNNING.value]), checkouts.c.pool == pool
+        )
+        .order_by(order, jobs.c.due_at, jobs.c.id)
+    )
+    return [job_of(row) for row in rows]
+
+
+def find_jobs(
+    connection: Connection,
+    *,
+    states: Collection[State] = (),
+    actions: Collection[Action] = (),
+    directories: Collection[str] = (),
+    limit: int = 50,
+) -> list[Job]:
+    """Jobs, newest first, narrowed by what is given."""
+    query = job_query().order_by(jobs.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(jobs.c.state.in_([state.value for state in states]))
+    if actions:
+        query = query.where(jobs.c.action.in_([action.value for action in actions]))
+    if directories:
+        query = query.where(checkouts.c.directory.in_(directories))
+    return [job_of(row) for row in connection.execute(query)]
+
+
+def follow(connection: Connection, job_id: int) -> Job | None:
+    """The job that now stands for `job_id`: itself, or the one at the end of its supersessions."""
+    job = get(connection, job_id)
+    while job is not None and job.superseded_by is not None:
+        job = get(connection, job.superseded_by)
+    return job
+
+
+def attempts_of(connection: Connection, job_id: int) -> list[Attempt]:
+    """A job's attempts, with those of the jobs that it superseded, oldest first."""
+    wanted = [job_id]
+    for found in wanted:
+        wanted += connection.execute(
+            select(jobs.c.id).where(jobs.c.superseded_by == found)
+        ).scalars()
+    rows = connection.execute(
+        select(attempts).where(attempts.c.job_id.in_(wanted)).order_by(attempts.c.id)
+    )
+    return [attempt_of(row) for row in rows]
+
+
+def deliveries_of(connection: Connection, job_id: int) -> list[LinkedDelivery]:
+    rows = connection.execute(
+        select(
+            deliveries.c.id,
+            deliveries.c.received_at,
+            deliveries.c.forge,
+            deliveries.c.delivery_id,
+            deliveries.c.event,
+            deliveries.c.repository,
+            job_deliveries.c.ref,
+            job_deliveries.c.before,
+            job_deliveries.c.after,
+            job_deliveries.c.pusher,
+        )
+        .join(job_deliveries, job_deliveries.c.delivery_id == deliveries.c.id)
+        .where(job_deliveries.c.job_id == job_id)
+        .order_by(deliveries.c.id)
+    )
+    return [LinkedDelivery(*row) for row in rows]
+
+
+def last_results(connection: Connection, pool: str) -> dict[str, CheckoutRecord]:
+    """What is known of every checkout of the pool, by its resolved path."""
+    last = (
+        select(func.max(jobs.c.id).label("id"))
+        .where(jobs.c.state != State.SUPERSEDED.value)
+        .group_by(jobs.c.checkout_id)
+        .subquery()
+    )
+    newest = {
+        row.checkout_id: job_of(row)
+        for row in connection.execute(job_query().join(last, last.c.id == jobs.c.id))
+    }
+    rows = connection.execute(select(checkouts).where(checkouts.c.pool == pool))
+    return {
+        row.path: CheckoutRecord(
+            row.path, row.directory, row.revision, row.course_key, newest.get(row.id)
+        )
+        for row in rows
+    }
+
+
+def imported(connection: Connection, checkout_id: int) -> tuple[str | None, str | None]:
+    """The revision and importer settings of the checkout's last successful import."""
+    row = connection.execute(
+        select(checkouts.c.imported_revision, checkouts.c.imported_settings).where(
+            checkouts.c.id == checkout_id
+        )
+    ).one()
+    return row.imported_revision, row.imported_settings

@@ -1,0 +1,102 @@
+"""Locks that die with their holder: flock(2) on a file, opened in the process that holds it.
+
+The kernel drops such a lock when the last process that has the open file goes away, however it
+goes. A child that inherits the descriptor keeps the lock, which is what a checkout's lock wants.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Lock:
+    """A held lock. `fd` may be passed on to children; `release` ends our own hold of it."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+
+    @classmethod
+    def take(cls, path: Path, *, wait: bool = False) -> Self | None:
+        """The lock on `path`, or None where somebody else has it. Raises OSError of the file."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd)
+
+    def release(self) -> None:
+        """Close our descriptor; the lock is free once no child holds it either."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def checkout_lock_path(state_dir: Path, checkout_path: str) -> Path:
+    """Where the lock of the checkout at this resolved path lies: named by digest, as paths nest."""
+    digest = hashlib.sha256(os.fsencode(checkout_path)).hexdigest()[:32]
+    return state_dir / "locks" / f"{digest}.lock"
+
+
+class ForkGate:
+    """Lets many pass, and closes while this process forks.
+
+    A thread that is inside SQLite at the moment of a fork leaves the child with a mutex that
+    nobody will ever release. So every use of the database passes this gate, and a fork waits
+    until all are out (gunicorn's `--preload` and uWSGI fork a process in which workers run).
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        with self._changed:
+            while self._closed:
+                self._changed.wait()
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Keep newcomers out and wait until everybody left."""
+        with self._changed:
+            self._closed = True
+            while self._inside:
+                self._changed.wait()
+
+    def open(self) -> None:
+        with self._changed:
+            self._closed = False
+            self._changed.notify_all()
