@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_held: set[Lock] = set()
+
 
 class Lock:
     """A held lock. `fd` may be passed on to children; `release` ends our own hold of it."""
@@ -23,6 +25,7 @@ class Lock:
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
+        _held.add(self)
 
     @classmethod
     def take(cls, path: Path, *, wait: bool = False) -> Self | None:
@@ -44,6 +47,7 @@ class Lock:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+            _held.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +59,15 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _forget_inherited() -> None:
+    # A forked copy of the descriptor would keep the lock when our parent dies.
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)
 
 
 def checkout_lock_path(state_dir: Path, checkout_path: str) -> Path:

@@ -149,10 +149,6 @@ class Ledger:
         with self._ending(claimed, "failed", error, revisions) as connection:
             queue.fail(connection, claimed.job, self.clock(), error, revisions)
 
-    def cancelled(self, claimed: Claimed) -> None:
-        with self._ending(claimed, "cancelled", "cancelled by hand", None) as connection:
-            queue.cancel(connection, claimed.job, self.clock())
-
     def try_again(
         self, claimed: Claimed, error: str, delay: float, tries: int, *, failing: bool
     ) -> int:

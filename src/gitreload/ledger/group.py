@@ -29,10 +29,10 @@ class Stopped(Exception):  # noqa: N818 - what happened to the item
 class GroupCommit(Generic[Item, Result]):
     """`write(items)` returns one result for each item, after one commit for all."""
 
-    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]], name: str) -> None:
         self._write = write
         self._waiting: queue.SimpleQueue[_Waiting[Item, Result] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped = False
 
     def start(self) -> None:
@@ -79,7 +79,7 @@ class GroupCommit(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - each item learns its own error below
             if len(items) == 1:
                 return [error]
-            logger.warning("a batch of %d deliveries failed (%s); one by one", len(items), error)
+            logger.warning("a batch of %d failed (%s); now one by one", len(items), error)
         return [result for item in items for result in self._results([item])]
 
 

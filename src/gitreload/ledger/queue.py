@@ -274,7 +274,7 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
         .where(jobs.c.id == queued.id)
         .values(
             action=(Action.IMPORT if importing else Action.UPDATE).value,
-            force=or_(jobs.c.force, job.force),
+            force=True if job.force else jobs.c.force,
         )
     )
     link_deliveries(connection, job.id, queued.id)

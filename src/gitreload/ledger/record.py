@@ -114,7 +114,7 @@ class Statements:
         self.new_job = _Prepared(
             insert(jobs).returning(jobs.c.id),
             dialect,
-            "checkout_id action state reason queued_at due_at force wanted".split(),
+            ["checkout_id", "action", "state", "reason", "queued_at", "due_at", "force", "wanted"],
         )
         self.join_job = _Prepared(
             update(jobs)

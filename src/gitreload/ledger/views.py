@@ -110,7 +110,7 @@ def deliveries_of(connection: Connection, job_id: int) -> list[LinkedDelivery]:
         .where(job_deliveries.c.job_id == job_id)
         .order_by(deliveries.c.id)
     )
-    return [LinkedDelivery(*row) for row in rows]
+    return [LinkedDelivery(*tuple(row)) for row in rows]
 
 
 def last_results(connection: Connection, pool: str) -> dict[str, CheckoutRecord]:

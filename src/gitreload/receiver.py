@@ -1,0 +1,196 @@
+"""A delivery from request to committed jobs: which checkouts it reaches, then into the ledger.
+
+Matching looks at files, so it never runs on the event loop: the thread of the group commit does
+it, once for all deliveries that it drained, just before it writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gitreload.checkouts import Checkouts, Match, RepodirError
+from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
+from gitreload.ledger.group import GroupCommit, Stopped
+from gitreload.model import Outcome, Push
+
+logger = logging.getLogger(__name__)
+
+# GitHub gives up after 10 s. A file system that hangs must be answered before.
+DEADLINE_SECONDS = 8.0
+# How often, at most, a push for a repository that is not here makes us look at all of REPODIR.
+LOOK_SECONDS = 1.0
+
+
+class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
+    """Nothing was promised: the sender should try again later. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender is told. `cloned` is False where the repository is not here at all."""
+
+    outcome: Outcome
+    message: str
+    delivery: int
+    jobs: tuple[int, ...]
+    cloned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An arrival on its way. `looked`: it missed once, and a full look was taken since."""
+
+    arrival: Arrival
+    looked: bool = False
+
+
+class Receiver:
+    """One per process. `receive` may be awaited in any event loop, by many at once."""
+
+    def __init__(
+        self, ledger: Ledger, checkouts: Callable[[], Checkouts], wake: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._checkouts = checkouts
+        self._wake = wake
+        self._record: GroupCommit[_Asked, Receipt | None] = GroupCommit(self._write, "ledger")
+        # Misses wait for a look at all of REPODIR: apart, so that they never delay a hit.
+        self._look: GroupCommit[_Asked, None] = GroupCommit(self._look_again, "looks")
+        self._looked_at = 0.0
+
+    def start(self) -> None:
+        self._record.start()
+        self._look.start()
+
+    def stop(self) -> None:
+        self._look.stop()
+        self._record.stop()
+
+    async def receive(self, arrival: Arrival) -> Receipt:
+        """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await self._receive(arrival)
+        except (LedgerUnavailable, RepodirError) as error:
+            logger.error("a delivery could not be recorded: %s", error)
+            raise ReceiverBusy(str(error)) from error
+        except TimeoutError:
+            message = "REPODIR or the ledger's disk does not answer; look whether it hangs"
+            logger.error("a delivery could not be recorded in %g s: %s", DEADLINE_SECONDS, message)
+            raise ReceiverBusy(message) from None
+        except Stopped:
+            raise ReceiverBusy("gitreload is stopping; deliver again in a moment") from None
+
+    async def _receive(self, arrival: Arrival) -> Receipt:
+        receipt = await self._record.submit(_Asked(arrival))
+        if receipt is None:
+            asked = _Asked(arrival, looked=True)
+            await self._look.submit(asked)
+            receipt = await self._record.submit(asked)
+        assert receipt is not None, "after a look every arrival is recorded"
+        return receipt
+
+    def _look_again(self, waiting: Sequence[_Asked]) -> list[None]:
+        # At most one a second: a flood of foreign pushes must not become a flood of file access.
+        time.sleep(max(0.0, self._looked_at + LOOK_SECONDS - time.monotonic()))
+        self._checkouts().look()
+        self._looked_at = time.monotonic()
+        return [None] * len(waiting)
+
+    def _write(self, asked: Sequence[_Asked]) -> list[Receipt | None]:
+        """One transaction for all that need no look; None for those that do."""
+        resolved = self._resolve([one.arrival for one in asked])
+        ready = [found.cloned or one.looked for one, found in zip(asked, resolved, strict=True)]
+        recorded = iter(
+            self._ledger.record(
+                [found.entry for found, now in zip(resolved, ready, strict=True) if now]
+            )
+        )
+        receipts: list[Receipt | None] = []
+        wake = False
+        for found, now in zip(resolved, ready, strict=True):
+            record = next(recorded) if now else None
+            receipts.append(None if record is None else _receipt(found, record))
+            wake = wake or (record is not None and record.wake)
+        if wake:
+            self._wake()
+        return receipts
+
+    def _resolve(self, arrivals: Sequence[Arrival]) -> list[_Resolved]:
+        wanted = [
+            (index, push)
+            for index, arrival in enumerate(arrivals)
+            for push in arrival.delivery.pushes
+            if _not_followed(push) is None
+        ]
+        queries = [(push.urls, push.branch or "") for _, push in wanted]
+        matches = self._checkouts().match_many(queries) if queries else []
+        found: dict[int, list[tuple[Push, Match]]] = {}
+        for (index, push), match in zip(wanted, matches, strict=True):
+            found.setdefault(index, []).append((push, match))
+        return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """What to record for an arrival, whether its repository is cloned here, and what is near."""
+
+    entry: Entry
+    cloned: bool = True
+    near: tuple[str, ...] = ()
+
+
+def _not_followed(push: Push) -> str | None:
+    """Why no checkout can follow this push; None where one may."""
+    if push.branch is None:
+        return f"{push.ref} is not a branch"
+    if push.deleted:
+        return f"the branch {push.branch} was deleted"
+    return None
+
+
+def _resolved(arrival: Arrival, found: Sequence[tuple[Push, Match]]) -> _Resolved:
+    delivery = arrival.delivery
+    if delivery.ping:
+        return _Resolved(Entry(arrival, outcome=Outcome.PONG, detail="pong"))
+    if delivery.ignored is not None:
+        return _Resolved(Entry(arrival, detail=delivery.ignored))
+    # One job per checkout, however many refs of one delivery lead to it: the last word counts.
+    targets = {
+        checkout.path: Target(checkout, push) for push, match in found for checkout in match.found
+    }
+    if targets:
+        return _Resolved(Entry(arrival, tuple(targets.values()), detail=_reached(targets.values())))
+    reasons = [why for push in delivery.pushes if (why := _not_followed(push))]
+    reasons += [reason for _, match in found for reason in match.reasons]
+    cloned = not found or any(match.known for _, match in found)
+    if not cloned:
+        reasons.append("this repository is not cloned here")
+    near = tuple(near for _, match in found for near in match.near)
+    return _Resolved(
+        Entry(arrival, detail="; ".join(reasons) or "nothing was pushed"), cloned, near
+    )
+
+
+def _reached(targets: Iterable[Target]) -> str:
+    return ", ".join(f"{target.checkout.directory} at {target.push.branch}" for target in targets)
+
+
+def _receipt(resolved: _Resolved, recorded: Recorded) -> Receipt:
+    entry = resolved.entry
+    for near in resolved.near:
+        logger.warning("delivery %d reached no checkout: %s", recorded.delivery, near)
+    action = entry.arrival.action
+    sentences = {
+        Outcome.QUEUED: f"queued {action} of {entry.detail}",
+        Outcome.COALESCED: f"{action} of {entry.detail} was queued already and covers this push",
+        Outcome.DUPLICATE: f"this delivery's {action} of {entry.detail} was done before",
+        Outcome.IGNORED: f"ignored: {entry.detail}",
+        Outcome.PONG: "pong",
+    }
+    message = sentences[recorded.outcome]
+    return Receipt(recorded.outcome, message, recorded.delivery, recorded.jobs, resolved.cloned)

@@ -1,0 +1,108 @@
+"""The ASGI application: webhook routes, the queue, and whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.routing import Route
+
+from gitreload import __version__
+from gitreload.model import Action, GitreloadError, Job
+from gitreload.runtime import Runtime
+from gitreload.web.hooks import RETRY_AFTER_SECONDS, Hooks
+from gitreload.web.peers import may_read, read_token
+
+HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
+
+
+def build(runtime: Callable[[], Runtime]) -> FastAPI:
+    """The application; `runtime` is asked at each request, so it may start later."""
+    app = FastAPI(
+        title="gitreload", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.router.redirect_slashes = False
+
+    @app.get("/")
+    async def start_page() -> RedirectResponse:
+        return RedirectResponse("/queue")
+
+    @app.get("/queue")
+    def queue(request: Request) -> JSONResponse:
+        found = runtime()
+        refused = _refuse_reader(request, found)
+        if refused is not None:
+            return refused
+        try:
+            jobs = _ledger_jobs(found)
+        except GitreloadError as error:
+            return _unavailable(str(error))
+        return JSONResponse({"queue_length": len(jobs), "queue": [_shown(job) for job in jobs]})
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    @app.get("/readyz")
+    def readyz() -> JSONResponse:
+        try:
+            runtime().ready()
+        except GitreloadError as error:
+            return _unavailable(str(error))
+        return JSONResponse({"status": "ready"})
+
+    # Behind the pages: a route takes all methods, so that every answer of a hook is JSON.
+    for path, action in HOOKS.items():
+        hooks = Hooks(action, runtime)
+        app.router.routes.append(Route(path, hooks))
+        if path != "/":
+            # Settings pages of forges tend to collect a slash.
+            app.router.routes.append(Route(path + "/", hooks))
+    return app
+
+
+def _ledger_jobs(runtime: Runtime) -> list[Job]:
+    if runtime.ledger is None:
+        raise GitreloadError("the ledger is not open yet; the log says why")
+    return runtime.ledger.unfinished()
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    return {
+        "repo_name": job.directory,
+        "repo_url": job.origin,
+        "action": job.action.queue_name,
+        "state": job.state.value,
+        "job": job.id,
+        "queued_at": datetime.fromtimestamp(job.queued_at, UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def _refuse_reader(request: Request, runtime: Runtime) -> JSONResponse | None:
+    settings = runtime.config.settings
+    try:
+        token = read_token(settings.state_dir)
+    except OSError:
+        token = None
+    if may_read(request.scope, settings, token):
+        return None
+    message = (
+        "this page is for readers with the token: send `Authorization: Bearer <token>`, with the "
+        "content of the file `token` in gitreload's STATE_DIR"
+    )
+    return JSONResponse(
+        {"msg": message, "outcome": "refused", "delivery": None, "jobs": []},
+        status_code=401,
+        headers={"www-authenticate": "Bearer"},
+    )
+
+
+def _unavailable(why: str) -> JSONResponse:
+    return JSONResponse(
+        {"status": "unavailable", "msg": why},
+        status_code=503,
+        headers={"retry-after": str(RETRY_AFTER_SECONDS)},
+    )

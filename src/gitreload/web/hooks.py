@@ -1,0 +1,188 @@
+"""The webhook routes, as a plain ASGI application: the path that every push takes.
+
+Checks run in the order 405, 413, 401, 400, 503, 404. Whatever a sender does, the answer is JSON
+and never a 5xx, except 503 where nothing could be promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from gitreload import forges
+from gitreload.ledger import Arrival
+from gitreload.model import Action, Delivery, Outcome
+from gitreload.receiver import Receipt, ReceiverBusy
+from gitreload.runtime import Runtime
+from gitreload.web.peers import is_local, peer_of
+
+logger = logging.getLogger(__name__)
+
+BODY_LIMIT = 25 * 1024 * 1024
+# All bodies that are being read or checked at once; beyond it senders are told to come back.
+IN_FLIGHT_LIMIT = 256 * 1024 * 1024
+# A larger body is checked in a thread, so that it holds nobody up on the event loop.
+INLINE_LIMIT = 256 * 1024
+RETRY_AFTER_SECONDS = 30
+# Headers that are worth keeping with a delivery; none of them carries a secret.
+KEPT_HEADERS = ("content-type", "user-agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sender gets: the status, and the four fields of every answer."""
+
+    status: int
+    message: str
+    outcome: Outcome
+    delivery: int | None = None
+    jobs: tuple[int, ...] = ()
+
+    def body(self) -> bytes:
+        fields = {
+            "msg": self.message,
+            "outcome": self.outcome.value,
+            "delivery": self.delivery,
+            "jobs": self.jobs,
+        }
+        return json.dumps(fields).encode()
+
+
+class _Refused(Exception):  # noqa: N818 - an answer on its way up
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.answer = Answer(status, message, Outcome.REFUSED)
+
+
+class Hooks:
+    """One webhook route: `POST` makes jobs of one action. `runtime` is asked at each request."""
+
+    in_flight = 0
+
+    def __init__(self, action: Action, runtime: Callable[[], Runtime]) -> None:
+        self._action = action
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            answer = Answer(405, "webhooks are delivered with POST", Outcome.REFUSED)
+        else:
+            try:
+                answer = await self._take(scope, receive)
+            except _Refused as refused:
+                answer = refused.answer
+        await _send(send, answer)
+
+    async def _take(self, scope: Scope, receive: Receive) -> Answer:
+        headers = forges.Headers(scope["headers"])
+        announced = _content_length(headers)
+        reserved = Hooks.in_flight + announced
+        if reserved > IN_FLIGHT_LIMIT:
+            raise _Refused(503, "too many deliveries are being received; deliver again later")
+        body = await _read(receive)
+        Hooks.in_flight += len(body)
+        try:
+            return await self._receive(scope, headers, body)
+        finally:
+            Hooks.in_flight -= len(body)
+
+    async def _receive(self, scope: Scope, headers: forges.Headers, body: bytes) -> Answer:
+        runtime = self._runtime()
+        delivery = await self._understand(runtime, scope, headers, body)
+        if runtime.receiver is None:
+            raise _Refused(503, "gitreload is not ready: its ledger cannot be opened")
+        arrival = Arrival(
+            delivery,
+            self._action,
+            time.time(),
+            peer_of(scope),
+            forges.kept(headers, KEPT_HEADERS),
+            body,
+        )
+        try:
+            receipt = await runtime.receiver.receive(arrival)
+        except ReceiverBusy as busy:
+            raise _Refused(503, str(busy)) from busy
+        return _answer(receipt, delivery)
+
+    async def _understand(
+        self, runtime: Runtime, scope: Scope, headers: forges.Headers, body: bytes
+    ) -> Delivery:
+        secrets = [secret.read() for secret in runtime.config.settings.webhook_secrets]
+        unsigned = not secrets and (runtime.config.settings.allow_unsigned or is_local(scope))
+        try:
+            if len(body) <= INLINE_LIMIT:
+                return forges.read(headers, body, secrets, unsigned=unsigned)
+            return await asyncio.to_thread(forges.read, headers, body, secrets, unsigned=unsigned)
+        except forges.Refusal as refusal:
+            logger.warning(
+                "refused a delivery from %s (forge %s, hook %s): %s",
+                peer_of(scope) or "a local peer",
+                refusal.forge,
+                refusal.hook,
+                refusal,
+            )
+            raise _Refused(refusal.status, str(refusal)) from refusal
+
+
+def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
+    status = 404 if not receipt.cloned and delivery.never_disabled else 200
+    return Answer(status, receipt.message, receipt.outcome, receipt.delivery, receipt.jobs)
+
+
+def _content_length(headers: forges.Headers) -> int:
+    """The announced size, 0 where none is; refuses one that is too large before reading."""
+    announced = headers.get("content-length")
+    size = int(announced) if announced and announced.isascii() and announced.isdigit() else 0
+    if size > BODY_LIMIT:
+        raise _too_large()
+    return size
+
+
+async def _read(receive: Receive) -> bytes:
+    message: Message = await receive()
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > BODY_LIMIT:
+            raise _too_large()
+        return body
+    chunks = [message.get("body", b"")]
+    size = len(chunks[0])
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "the connection ended before the body did")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > BODY_LIMIT:
+            raise _too_large()
+    return b"".join(chunks)
+
+
+def _too_large() -> _Refused:
+    return _Refused(
+        413, f"the body is over {BODY_LIMIT // 1024 // 1024} MiB, the most a forge sends"
+    )
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    body = answer.body()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if answer.status == 503:
+        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+    if answer.status == 405:
+        headers.append((b"allow", b"POST"))
+    if answer.status == 413:
+        # What is still on its way is not read.
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,329 @@
+"""A job from claim to report: update the checkout, import the course in it, tell the ledger."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitreload import git, process
+from gitreload.checkouts import Checkouts
+from gitreload.config import Settings
+from gitreload.importers import Importer
+from gitreload.ledger import Claimed, Ledger, LedgerUnavailable, Revisions
+from gitreload.ledger.logs import AttemptLog
+from gitreload.model import (
+    Action,
+    Attempt,
+    Checkout,
+    GitreloadError,
+    Group,
+    Imported,
+    Interrupted,
+    Job,
+    PermanentError,
+    TransientError,
+)
+
+logger = logging.getLogger(__name__)
+
+# A transient failure is tried again after 5, 10, 20, 40 and 80 s, then every 5 minutes for ever.
+FIRST_RETRY_SECONDS = 5.0
+FAST_TRIES = 5
+SLOW_RETRY_SECONDS = 300.0
+# A forge announces a push before all its replicas have it; after these waits its word stands.
+LAG_SECONDS = (3.0, 15.0)
+# How soon a ledger that cannot be written is tried again.
+LEDGER_RETRY_SECONDS = 2.0
+# How soon a job looks again whether the course key that another job imports to is free.
+EXCLUSION_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker works with; made anew when the configuration is read again."""
+
+    settings: Settings
+    checkouts: Checkouts
+    importer: Importer
+
+
+class Stops:
+    """The stop events of the attempts that run in this process, by job."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: dict[int, threading.Event] = {}
+        self._all = threading.Event()
+
+    @property
+    def stopping(self) -> bool:
+        return self._all.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not beyond the moment when all have to stop."""
+        self._all.wait(seconds)
+
+    def enter(self, job_id: int) -> threading.Event:
+        with self._lock:
+            event = self._events[job_id] = threading.Event()
+            if self.stopping:
+                event.set()
+            return event
+
+    def leave(self, job_id: int) -> None:
+        with self._lock:
+            del self._events[job_id]
+
+    def stop(self, job_id: int) -> None:
+        with self._lock:
+            event = self._events.get(job_id)
+        if event is not None:
+            event.set()
+
+    def stop_all(self) -> None:
+        with self._lock:
+            self._all.set()
+            for event in self._events.values():
+                event.set()
+
+    def count(self) -> int:
+        with self._lock:
+            return len(self._events)
+
+
+class Worker:
+    """Runs claimed jobs, one at a time. `tools` is asked for each job anew."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tools: Callable[[], Tools],
+        stops: Stops,
+        jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),  # noqa: S311 - no secret
+    ) -> None:
+        self._ledger = ledger
+        self._tools = tools
+        self._stops = stops
+        self._jitter = jitter
+
+    def run(self, claimed: Claimed) -> None:
+        """One attempt, from the claimed job to what the ledger is told."""
+        job = claimed.job
+        stop = self._stops.enter(job.id)
+        log = self._ledger.logs.open(claimed.attempt.id)
+        run = _Attempt(self._ledger, self._tools(), claimed, log, stop)
+        try:
+            ending = self._ending(run)
+            log.write(ending.line)
+            _report(job, ending)
+            self._tell(ending, log)
+        finally:
+            self._stops.leave(job.id)
+            claimed.lock.release()
+
+    def _tell(self, ending: _Ending, log: AttemptLog) -> None:
+        """Write the ending, however long the ledger is away; when we stop, recovery does it."""
+        while not self._stops.stopping:
+            try:
+                self._ledger.logs.close(log)
+                ending.tell()
+            except LedgerUnavailable as error:
+                logger.error("the end of an attempt cannot be recorded yet: %s", error)
+                self._stops.wait(LEDGER_RETRY_SECONDS)
+            else:
+                return
+        self._ledger.logs.close(log)
+        ending.tell()
+
+    def _ending(self, run: _Attempt) -> _Ending:
+        try:
+            return run.act()
+        except Interrupted as error:
+            return run.interrupted(str(error))
+        except PermanentError as error:
+            return run.failed(str(error))
+        except TransientError as error:
+            return self._again(run, str(error))
+        except Exception as error:
+            # A defect of ours must not lose the job: it stays, and the log has the traceback.
+            logger.exception("job %d met an error that should not be", run.job.id)
+            return self._again(run, f"internal error, please report it: {error!r}")
+
+    def _again(self, run: _Attempt, error: str) -> _Ending:
+        tries = run.job.tries + 1
+        failing = tries >= FAST_TRIES
+        base = SLOW_RETRY_SECONDS if failing else FIRST_RETRY_SECONDS * 2 ** (tries - 1)
+        return run.again(error, base * self._jitter(), tries, failing=failing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How an attempt ended: a line for its log, and how the ledger is told."""
+
+    line: str
+    tell: Callable[[], object]
+    level: int = logging.INFO
+
+
+class _Attempt:
+    """One run of a job."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tools: Tools,
+        claimed: Claimed,
+        log: AttemptLog,
+        stop: threading.Event,
+    ) -> None:
+        self.job = claimed.job
+        self._ledger = ledger
+        self._tools = tools
+        self._claimed = claimed
+        self._log = log
+        self._revisions: Revisions | None = None
+        self._runner = process.Runner(
+            log=log.write,
+            started=self._started,
+            inherit=(claimed.lock.fd,),
+            marker=claimed.attempt.marker,
+            stop=stop,
+        )
+
+    def _started(self, group: Group) -> None:
+        try:
+            self._ledger.note_group(self._claimed.attempt, group)
+        except LedgerUnavailable as error:
+            # After a crash the marker in the children's environment finds them all the same.
+            logger.warning("the process group of job %d is not recorded: %s", self.job.id, error)
+
+    def act(self) -> _Ending:
+        """Update, then import where the job is an import."""
+        checkout = self._checkout()
+        settings = self._tools.settings
+        updated = git.update(
+            checkout,
+            self._runner,
+            timeout=settings.git_timeout_seconds,
+            clean_policy=settings.repo(checkout.directory).clean,
+            wanted=() if self.job.wanted is None else (self.job.wanted,),
+        )
+        self._revisions = Revisions(updated.before, updated.after)
+        for note in updated.notes:
+            self._log.write(note)
+        if updated.lagging and self.job.lags < len(LAG_SECONDS):
+            return self._postponed(
+                f"the remote does not have {self.job.wanted} yet, which was announced",
+                LAG_SECONDS[self.job.lags],
+                self.job.lags + 1,
+            )
+        moved = _moved(updated.before, updated.after)
+        if self.job.action is Action.UPDATE:
+            return self._succeeded(f"updated: {moved}", None)
+        return self._import(checkout, updated.after, moved)
+
+    def _checkout(self) -> Checkout:
+        checkout = self._tools.checkouts.get(self.job.directory)
+        if checkout is None or checkout.path != self.job.path:
+            raise PermanentError(
+                f"{self.job.directory} is no longer a checkout at {self.job.path}: clone it again "
+                "there, then push or run `gitreload sync`"
+            )
+        if checkout.problem is not None:
+            raise PermanentError(checkout.problem)
+        return checkout
+
+    def _import(self, checkout: Checkout, revision: str, moved: str) -> _Ending:
+        importer = self._tools.importer
+        settings = importer.settings_digest(checkout)
+        if not self.job.force and self._ledger.imported(self.job) == (revision, settings):
+            return self._succeeded(f"{moved}; already imported, nothing to do", None)
+        key = importer.course_key(checkout)
+        if key is not None and not self._ledger.take_exclusion(self.job, key):
+            return self._postponed(
+                f"another checkout is importing the course {key} now",
+                EXCLUSION_SECONDS,
+                self.job.lags,
+            )
+        imported = importer.run(checkout, revision, self._runner)
+        return self._succeeded(f"{moved}; imported {imported.course_key}", imported)
+
+    def _succeeded(self, line: str, imported: Imported | None) -> _Ending:
+        revisions = self._revisions
+        assert revisions is not None, "nothing succeeds without an update"
+        return _Ending(line, lambda: self._ledger.succeed(self._claimed, revisions, imported))
+
+    def _postponed(self, why: str, delay: float, lags: int) -> _Ending:
+        return _Ending(
+            f"{why}; looking again in {delay:.0f} s",
+            lambda: self._ledger.postpone(self._claimed, why, delay, lags),
+        )
+
+    def failed(self, error: str) -> _Ending:
+        return _Ending(
+            f"failed: {error}",
+            lambda: self._ledger.fail(self._claimed, error, self._revisions),
+            logging.ERROR,
+        )
+
+    def again(self, error: str, delay: float, tries: int, *, failing: bool) -> _Ending:
+        return _Ending(
+            f"failed: {error}; trying again in {delay:.0f} s (try {tries})",
+            lambda: self._ledger.try_again(self._claimed, error, delay, tries, failing=failing),
+            # Reported once, when the fast retries are used up; after that it is no news.
+            logging.ERROR if tries == FAST_TRIES else logging.WARNING,
+        )
+
+    def interrupted(self, why: str) -> _Ending:
+        # The ledger tells a cancelled job from one whose worker has to stop.
+        return _Ending(
+            f"stopped: {why}",
+            lambda: self._ledger.interrupted(self.job, self._claimed.attempt, why),
+        )
+
+
+def recover(ledger: Ledger, worker: str) -> bool:
+    """Queue again what a dead worker left running, once none of its children lives any more.
+
+    False where something of it cannot be ended now; then nothing was changed for that job.
+    """
+    left = [pair for pair in ledger.running_attempts() if pair[1].worker == worker]
+    done = [_recover_attempt(ledger, job, attempt) for job, attempt in left]
+    if all(done):
+        ledger.leave_worker(worker)
+    return all(done)
+
+
+def _recover_attempt(ledger: Ledger, job: Job, attempt: Attempt) -> bool:
+    try:
+        process.end_run(attempt.group, attempt.marker)
+    except GitreloadError as error:
+        logger.warning("job %d (%s) is not recovered yet: %s", job.id, job.directory, error)
+        return False
+    lock = ledger.lock_checkout(job.path)
+    if lock is None:
+        logger.warning(
+            "job %d is not recovered yet: a process of its attempt still holds the lock of %s",
+            job.id,
+            job.directory,
+        )
+        return False
+    with lock:
+        ledger.interrupted(job, attempt, "the worker died")
+    logger.warning("job %d (%s) was interrupted and is queued again", job.id, job.directory)
+    return True
+
+
+def _moved(before: str | None, after: str) -> str:
+    if before == after:
+        return f"at {after[:12]}, as before"
+    return f"{before[:12] if before else 'nothing'} → {after[:12]}"
+
+
+def _report(job: Job, ending: _Ending) -> None:
+    logger.log(
+        ending.level, "job %d (%s of %s): %s", job.id, job.action, job.directory, ending.line
+    )
