@@ -1,0 +1,220 @@
+"""The configuration: a JSON file, then the environment, checked and made one `Settings`.
+
+Nothing is read on import. Every problem becomes one line that names the file or variable, the key,
+what was found (secrets never) and the form that is expected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from gitreload import config_sources, remotes
+from gitreload.config_sources import ConfigError, Raw
+from gitreload.credentials import ADVISED, CURE
+from gitreload.setting_types import Start
+from gitreload.settings import (
+    KEYS,
+    PATH_KEYS,
+    REPO_KEYS,
+    RepoSettings,
+    Settings,
+    default_state_dir,
+    schema,
+)
+from gitreload.visible import visible
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "RepoSettings",
+    "Settings",
+    "load",
+    "masked",
+    "refuse_open_host",
+    "schema",
+]
+
+SECRET_KEYS = ("WEBHOOK_SECRETS", "IMPORTER_ENV")
+OBSOLETE = {  # keys of 0.1
+    "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
+    "ALSO_CLONE_REPOS": "clone it by hand; every clone below REPODIR is kept current",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings and where they come from.
+
+    `path` is the file that was read, None without one. `sources` has for every key "default", the
+    file, or the environment variable. `warnings` are sentences for the log.
+    """
+
+    settings: Settings
+    path: Path | None
+    sources: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Config:
+    """Read the first file there is and lay the environment over it.
+
+    Raises `ConfigError` with every problem found.
+    """
+    environ = os.environ if environ is None else environ
+    start = Start.of(environ, cwd)
+    raw = config_sources.read(environ, start)
+    warnings = [_obsolete(raw, key) for key in OBSOLETE if key in raw.values]
+    raw.values.setdefault("STATE_DIR", str(default_state_dir(environ, start.home)))
+    settings = _validated(raw, start)
+    origins = {key: raw.origins.get(key, "default") for key in KEYS}
+    _refuse_state_among_checkouts(settings, origins)
+    warnings += _doubtful(settings, raw, origins)
+    return Config(settings, raw.path, origins, tuple(visible(warning) for warning in warnings))
+
+
+def masked(config: Config) -> list[tuple[str, object, str]]:
+    """Every key with its effective value (as JSON has it, secrets masked) and its source."""
+    values = config.settings.model_dump(mode="json", by_alias=True)
+    values["IMPORTER_ENV"] = dict.fromkeys(values["IMPORTER_ENV"], "********")
+    return [(key, values[key], config.sources[key]) for key in KEYS]
+
+
+def refuse_open_host(settings: Settings) -> str | None:
+    """Why the server must not listen on HOST: anyone could queue jobs there. None if it may."""
+    if settings.webhook_secrets or settings.allow_unsigned or _is_loopback(settings.host):
+        return None
+    return (
+        f"HOST is {settings.host}, which other machines can reach, and without a secret nothing "
+        "tells genuine pushes from others; set WEBHOOK_SECRETS, or HOST to 127.0.0.1, or, if the "
+        "web server in front authenticates, ALLOW_UNSIGNED to true"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _obsolete(raw: Raw, key: str) -> str:
+    del raw.values[key]
+    return f"{raw.origins[key]}: {key} does nothing any more; instead, {OBSOLETE[key]}"
+
+
+def _validated(raw: Raw, start: Start) -> Settings:
+    problems = raw.problems
+    try:
+        settings = Settings.model_validate(raw.values, by_alias=True, by_name=False, context=start)
+        if not problems:
+            return settings
+    except ValidationError as error:
+        problems += [
+            f"{raw.origins[str(each['loc'][0])]}: {_problem(each)}"
+            for each in error.errors(include_url=False)
+            if each["type"] != "default_factory_not_called"  # its cause has a line of its own
+        ]
+    # Outside of the handler: a chained error would quote secrets.
+    raise ConfigError(*problems)
+
+
+# What is refused by its type alone, before any `Form` is asked.
+_CONTAINERS = {
+    "tuple_type": "a list, […]",
+    "mapping_type": "an object, {…}",
+    "dict_type": "an object, {…}",
+    "model_type": "an object, {…}",
+}
+
+
+def _problem(error: ErrorDetails) -> str:
+    """A sentence about one error of the model, with the key and without the source."""
+    where = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return _unknown(where)
+    if error["type"] == "sentence":
+        return f"{_dotted(where)}: {error['msg']}"
+    form = error["ctx"]["form"] if error["type"] == "form" else _CONTAINERS[error["type"]]
+    if where[-1] == "[key]":
+        return f"{_dotted(where[:-2])} has the key {_quoted(where[-2])}; expected {form}"
+    found = _kind(error["input"]) if where[0] in SECRET_KEYS else _found(error["input"])
+    return f"{_dotted(where)} is {found}; expected {form}"
+
+
+def _unknown(where: Sequence[int | str]) -> str:
+    from difflib import get_close_matches
+
+    known = KEYS if len(where) == 1 else REPO_KEYS
+    near = get_close_matches(str(where[-1]).upper(), known, n=1)
+    cure = f"did you mean {_dotted((*where[:-1], near[0]))}?" if near else "remove it"
+    return f"unknown key {_dotted(where)}; {cure}"
+
+
+def _dotted(where: Sequence[int | str]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_cut(part)}" for part in where)
+    return "".join(parts).removeprefix(".")
+
+
+def _found(value: object) -> str:
+    return _kind(value) if isinstance(value, (list, dict)) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    return _cut(remotes.mask(json.dumps(value, ensure_ascii=False)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _kind(value: object) -> str:
+    """What a value is, for those that must not be shown."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "a boolean"
+    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds[type(value)]
+
+
+def _refuse_state_among_checkouts(settings: Settings, origins: Mapping[str, str]) -> None:
+    # By name only: a look at the disk would hang here when REPODIR's server does.
+    state, repodir = os.path.normpath(settings.state_dir), os.path.normpath(settings.repodir)
+    if Path(state).is_relative_to(repodir):
+        raise ConfigError(
+            f"{origins['STATE_DIR']}: STATE_DIR is {settings.state_dir}, which is not outside "
+            f"of REPODIR, {settings.repodir} ({origins['REPODIR']}), where updates remove what "
+            "is not in git; choose another directory"
+        )
+
+
+def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[str]:
+    """What works but is hardly meant, a sentence each."""
+    doubts = [
+        f"{origins[key]}: {key} is relative, so it depends on where the program is started; "
+        f"write {getattr(settings, key.lower())} if that is meant"
+        for key in PATH_KEYS
+        if raw.values.get(key) and not raw.values[key].startswith(("/", "~/"))
+    ]
+    where = origins["WEBHOOK_SECRETS"]
+    doubts += [
+        f"{where}: WEBHOOK_SECRETS[{number}]: the secret is shorter than {ADVISED} characters; "
+        f"{CURE}"
+        for number, secret in enumerate(settings.webhook_secrets)
+        if secret.short
+    ]
+    if settings.webhook_secrets and settings.allow_unsigned:
+        doubts.append(
+            f"{origins['ALLOW_UNSIGNED']}: ALLOW_UNSIGNED does nothing while WEBHOOK_SECRETS "
+            "is set; remove one of them"
+        )
+    return doubts

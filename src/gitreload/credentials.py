@@ -1,0 +1,112 @@
+"""Secrets that the configuration names: a value, or a file that is read again when it changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+from gitreload.model import GitreloadError
+
+SHORTEST = 12
+ADVISED = 20
+CURE = "a good one comes from: openssl rand -hex 32"
+
+log = logging.getLogger(__name__)
+
+
+class UnfitSecretError(GitreloadError):
+    """A secret cannot be used. The message says why and what to do; it never holds the secret."""
+
+
+class Secret:
+    """A value, or a file. Neither `repr` nor an error ever shows the secret itself."""
+
+    def __init__(self, value: str | None = None, *, file: Path | None = None) -> None:
+        """Takes exactly one of `value` and `file`.
+
+        Raises `UnfitSecretError` if it is empty, shorter than `SHORTEST` bytes, or if the file
+        cannot be read.
+        """
+        if (value is None) == (file is None):
+            raise ValueError("a secret is either a value or a file")
+        self._file = file
+        self._seen: tuple[int, ...] = ()
+        self._complaint: str | None = None
+        if file is not None:
+            self._seen, self._value = _read(file)
+        else:
+            self._value = _fit(_encoded(value or ""), "the secret")
+
+    @property
+    def short(self) -> bool:
+        """Whether it works but is shorter than advised."""
+        return len(self._value) < ADVISED
+
+    def read(self) -> bytes:
+        """The secret now; a file that changed is read again.
+
+        While the file is away, unreadable or holds nothing fit, the last good value stays, so
+        that a slow rotation refuses no push. The log says so, once per cause.
+        """
+        if self._file is None:
+            return self._value
+        try:
+            if _signature(self._file.stat()) != self._seen:
+                self._seen, self._value = _read(self._file)
+            self._complaint = None
+        except (OSError, UnfitSecretError) as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                log.warning("%s; its last good value stays in use", error)
+        return self._value
+
+    def masked(self) -> str | dict[str, str]:
+        """What may be shown of it: the file's name at most."""
+        return "********" if self._file is None else {"FILE": str(self._file)}
+
+    def __repr__(self) -> str:
+        return f"Secret({self.masked()!r})"
+
+
+def _encoded(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        # Its own message would quote the secret.
+        raise UnfitSecretError(f"the secret is not valid Unicode; {CURE}") from None
+
+
+def _fit(value: bytes, what: str) -> bytes:
+    if not value.strip():
+        raise UnfitSecretError(f"{what} is empty; {CURE}")
+    if len(value) < SHORTEST:
+        raise UnfitSecretError(f"{what} is shorter than {SHORTEST} characters; {CURE}")
+    return value
+
+
+def _read(file: Path) -> tuple[tuple[int, ...], bytes]:
+    """The file's signature and its secret, without the line end that editors and `echo` add."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for its writer
+            raise UnfitSecretError(f"{file} is not a file; name a file that holds the secret alone")
+        with file.open("rb") as opened:
+            signature = _signature(os.fstat(opened.fileno()))
+            value = opened.read(64 * 1024)
+    except OSError as error:
+        raise UnfitSecretError(
+            f"the file {file} cannot be read: {error.strerror}; "
+            "it must exist and be readable by the user that runs gitreload"
+        ) from error
+    return signature, _fit(value.rstrip(b"\r\n"), f"the secret in {file}")
+
+
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )

@@ -1,0 +1,220 @@
+"""The forms that values of the configuration have, as types for the model's fields.
+
+A value that does not fit is refused by an error of one of two types: `form` (its context names the
+form that is expected) or `sentence` (its message says all). Neither ever quotes the value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from gitreload import remotes
+from gitreload.credentials import Secret, UnfitSecretError
+from gitreload.visible import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where `~` and relative paths start."""
+
+    home: Path
+    cwd: Path
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], cwd: Path | None = None) -> Start:
+        """HOME of `environ`, and `cwd` or the working directory."""
+        home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 (never raises)
+        try:
+            return cls(Path(home), cwd or Path.cwd())
+        except FileNotFoundError:  # the working directory was removed: nothing starts there
+            return cls(Path(home), Path("/"))
+
+    def absolute(self, path: str) -> Path:
+        if path == "~" or path.startswith("~/"):
+            return self.home / path[2:]
+        return self.cwd / path
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Says what form a value must have, whatever is wrong with it."""
+
+    text: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self.check, handler(source))
+
+    def check(self, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if any(each["type"] == "sentence" for each in error.errors()):
+                raise
+        raise PydanticCustomError("form", "expected {form}", {"form": self.text})
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number within bounds, both included; a whole one where the field is an `int`."""
+
+    low: float
+    high: float
+
+    def __get_pydantic_core_schema__(
+        self, source: object, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        low, high = self.low, self.high
+        number: CoreSchema
+        if source is int:
+            form = Form(f"a whole number from {low} to {high}")
+            number = core_schema.int_schema(strict=True, ge=int(low), le=int(high))
+        else:
+            form = Form(f"a number from {low} to {high}")
+            number = core_schema.float_schema(strict=True, ge=low, le=high)
+        return core_schema.no_info_wrap_validator_function(form.check, number)
+
+
+# In the functions below a bare ValueError is enough: the value's `Form` speaks for it.
+
+
+def _plain(value: object) -> str:
+    if not isinstance(value, str) or not value or visible(value) != value:
+        raise ValueError
+    return value
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    """Absolute, from a text that may start with `~/` or be relative."""
+    if isinstance(value, Path):
+        return value
+    start: Start = info.context or Start.of(os.environ)
+    return start.absolute(_plain(value))
+
+
+def _secret(value: object, info: ValidationInfo) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    try:
+        if isinstance(value, str):
+            return Secret(value)
+        if isinstance(value, dict) and list(value) == ["FILE"]:
+            return Secret(file=_path(value["FILE"], info))
+    except UnfitSecretError as error:
+        raise PydanticCustomError("sentence", "{why}", {"why": str(error)}) from None
+    raise ValueError
+
+
+def _only(fits: Callable[[str], object]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not fits(value):
+            raise ValueError
+        return value
+
+    return AfterValidator(check)
+
+
+def _is_host(value: str) -> bool:
+    if ":" in value:
+        ip_address(value)  # raises for a port or a scheme that came along
+    return not re.search(r"[\s/@]", value)
+
+
+def _is_directory(value: str) -> bool:
+    parts = value.split("/")
+    return len(parts) <= 2 and not any(part in ("", ".", "..") for part in parts)
+
+
+def _is_variable(value: str) -> bool:
+    # GITRELOAD_ variables mark an attempt's processes, so that clean-up finds them.
+    named = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
+    return bool(named) and not value.startswith("GITRELOAD_")
+
+
+def _without_password(value: str) -> str:
+    if remotes.mask(value) != value:
+        raise PydanticCustomError(
+            "sentence", "the URL holds a user or password; leave it out, pushes match without it"
+        )
+    return value
+
+
+_PART = r"[\w\-~.:%]+"
+_COURSE_KEY = re.compile(rf"course-v1:{_PART}\+{_PART}\+{_PART}|{_PART}/{_PART}/{_PART}")
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+_Plain = Annotated[str, BeforeValidator(_plain)]
+_AbsolutePath = Annotated[Path, BeforeValidator(_path)]
+AbsolutePath = Annotated[_AbsolutePath, Form('a path, such as "/srv/repos"')]
+OptionalPath = Annotated[_AbsolutePath | None, Form('a path, such as "/etc/lms.yml", or null')]
+Flag = Annotated[bool, Field(strict=True), Form("true or false")]
+Host = Annotated[_Plain, _only(_is_host), Form('a host name or IP address, such as "127.0.0.1"')]
+SettingsModule = Annotated[
+    _Plain, _only(_MODULE.fullmatch), Form('the name of a settings module, such as "production"')
+]
+CourseKey = Annotated[
+    _Plain, _only(_COURSE_KEY.fullmatch), Form('"course-v1:ORG+COURSE+RUN" or "ORG/COURSE/RUN"')
+]
+RemoteUrl = Annotated[
+    _Plain,
+    _only(lambda value: remotes.canonical(value) is not None),
+    Form('the URL of a repository, such as "https://git.example.org/org/course.git"'),
+    AfterValidator(_without_password),
+]
+Directory = Annotated[
+    _Plain,
+    _only(_is_directory),
+    Form('a directory below REPODIR, such as "course" or "org/course"'),
+]
+VariableName = Annotated[
+    _Plain, _only(_is_variable), Form('a name such as "EDX_REGION", none of our GITRELOAD_ ones')
+]
+VariableValue = Annotated[
+    str, Field(strict=True), _only(lambda value: "\0" not in value), Form("a string without NUL")
+]
+SecretEntry = Annotated[
+    Secret,
+    PlainValidator(_secret),
+    PlainSerializer(Secret.masked),
+    Form('a string, or {"FILE": "/path/of/a/file"}'),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 12},
+                {
+                    "type": "object",
+                    "properties": {"FILE": {"type": "string"}},
+                    "required": ["FILE"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None,
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    Form('"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" or null'),
+]
+Clean = Annotated[Literal["none", "untracked", "ignored"], Form('"none", "untracked" or "ignored"')]

@@ -1,0 +1,193 @@
+"""The keys of the configuration: one frozen, typed object.
+
+A field's upper-cased name is its key; its description is the text of the documentation and of the
+JSON Schema.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gitreload import setting_types as types
+from gitreload.setting_types import Between, Form, Start
+
+
+def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
+    """/var/lib/gitreload for root, else the XDG state directory of the user.
+
+    A relative XDG_STATE_HOME counts as unset: https://specifications.freedesktop.org/basedir-spec/
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/gitreload")
+    state = environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if state.startswith("/") else home / ".local/state") / "gitreload"
+
+
+def _django_settings(valid: dict[str, Any]) -> str:
+    # Koa was the last release with `aws`; a platform newer than that has only `production`.
+    has_aws = os.path.isfile(valid["edx_platform"] / "lms/envs/aws.py")  # noqa: PTH113 (no raise)
+    return "aws" if has_aws else "production"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=str.upper,
+        validate_by_alias=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+class RepoSettings(_Model):
+    """What is set for one directory below REPODIR."""
+
+    remotes: tuple[types.RemoteUrl, ...] = Field(
+        default=(), description="Further URLs of repositories whose pushes count for this checkout."
+    )
+    clean: types.Clean = Field(
+        default="untracked",
+        description="What an update removes: `none`, `untracked` files (ignored ones stay), or "
+        "`ignored` ones too.",
+    )
+    course_key: types.CourseKey | None = Field(
+        default=None, description="The course that an import must be of; another one is refused."
+    )
+
+
+class Settings(_Model):
+    """The configuration of gitreload."""
+
+    edx_platform: types.AbsolutePath = Field(
+        default=Path("/edx/app/edxapp/edx-platform"),
+        description="The Open edX platform's directory.",
+    )
+    virtual_env: types.AbsolutePath = Field(
+        default=Path("/edx/app/edxapp/venvs/edxapp"),
+        description="The platform's virtual environment.",
+    )
+    django_settings: types.SettingsModule = Field(
+        default_factory=_django_settings,
+        description="The platform's settings module; when unset, and the platform has no "
+        "`lms/envs/aws.py`, it is `production`.",
+        json_schema_extra={"default": "aws"},
+    )
+    lms_cfg: types.OptionalPath = Field(
+        default=None, description="Passed to the platform as `LMS_CFG`: its settings file."
+    )
+    revision_cfg: types.OptionalPath = Field(
+        default=None, description="Passed to the platform as `REVISION_CFG`: its revisions file."
+    )
+    subprocess_timeout_minutes: Annotated[float, Between(0.001, 10080)] = Field(
+        default=60, description="How long an import may run before it is ended."
+    )
+    importer_env: Mapping[types.VariableName, types.VariableValue] = Field(
+        default={}, description="Further environment variables for the importer.", repr=False
+    )
+    evidence: Annotated[Literal["required", "exit"], Form('"required" or "exit"')] = Field(
+        default="required",
+        description="What proves an import: `required` = the platform's own record of it, "
+        "`exit` = exit code 0 alone.",
+    )
+    git_add_course_style: Annotated[
+        Literal["option", "positional"], Form('"option" or "positional"')
+    ] = Field(
+        default="option",
+        description="How `git_add_course` is told the directory: as an `option`, or `positional` "
+        "for platforms before 2018.",
+    )
+    repodir: types.AbsolutePath = Field(
+        default=Path("/mnt/data/repos"), description="The directory that holds the checkouts."
+    )
+    repos: Mapping[types.Directory, RepoSettings] = Field(
+        default={},
+        description="Settings of single checkouts, by directory below `REPODIR`; see below.",
+    )
+    num_threads: Annotated[int, Between(1, 256)] = Field(
+        default=1, description="Workers per host and state directory."
+    )
+    git_timeout_seconds: Annotated[float, Between(0.1, 86400)] = Field(
+        default=600, description="How long one git command may run."
+    )
+    shutdown_grace_seconds: Annotated[float, Between(0, 86400)] = Field(
+        default=30, description="How long running jobs may go on once the server is told to stop."
+    )
+    host: types.Host = Field(default="127.0.0.1", description="The address to listen on.")
+    port: Annotated[int, Between(0, 65535)] = Field(
+        default=5000, description="The port to listen on; 0 takes any free one."
+    )
+    webhook_secrets: tuple[types.SecretEntry, ...] = Field(
+        default=(),
+        description='The secrets of the webhooks, each a string or `{"FILE": path}`; any one may '
+        "match. A file is read again when it changes.",
+    )
+    allow_unsigned: types.Flag = Field(
+        default=False,
+        description="Without any secret: serve other hosts too, because the web server in front "
+        "authenticates.",
+    )
+    queue_public: types.Flag = Field(
+        default=False, description="Show the queue and the API to everyone."
+    )
+    state_dir: types.AbsolutePath = Field(
+        default_factory=lambda: default_state_dir(os.environ, Start.of(os.environ).home),
+        description="Holds the ledger, locks and tokens; for other users than root it is the XDG "
+        "state directory, `~/.local/state/gitreload`.",
+        json_schema_extra={"default": "/var/lib/gitreload"},
+    )
+    history_days: Annotated[int, Between(1, 36500)] = Field(
+        default=30, description="How long finished jobs and their logs are kept."
+    )
+    history_mb: Annotated[int, Between(1, 1048576)] = Field(
+        default=1024, description="How much of them is kept, in MiB."
+    )
+    log_level: types.LogLevel = Field(
+        default=None, description="Any case; `null` is `WARNING`. Start-up lines are always shown."
+    )
+    log_file_path: types.OptionalPath = Field(
+        default=None, description="`null` is stderr. The file may be rotated from outside."
+    )
+    log_format: Annotated[Literal["text", "json"], Form('"text" or "json"')] = Field(
+        default="text", description="`json` writes one JSON object a line."
+    )
+
+    def repo(self, directory: str) -> RepoSettings:
+        """What is set for a directory below REPODIR, the defaults where nothing is."""
+        return self.repos.get(directory) or RepoSettings()
+
+
+KEYS = tuple(name.upper() for name in Settings.model_fields)
+REPO_KEYS = tuple(name.upper() for name in RepoSettings.model_fields)
+PATH_KEYS = (
+    "EDX_PLATFORM",
+    "VIRTUAL_ENV",
+    "LMS_CFG",
+    "REVISION_CFG",
+    "REPODIR",
+    "STATE_DIR",
+    "LOG_FILE_PATH",
+)
+
+
+def kind(key: str) -> Literal["text", "scalar", "structure"]:
+    """What a key's value is: a text, a number or boolean, or a list or object."""
+    annotation = Settings.model_fields[key.lower()].annotation
+    if annotation in (int, float, bool):
+        return "scalar"
+    return "structure" if get_origin(annotation) in (tuple, Mapping) else "text"
+
+
+def nullable(key: str) -> bool:
+    return type(None) in get_args(Settings.model_fields[key.lower()].annotation)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration file."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **Settings.model_json_schema(), "title": "gr.env.json"}
