@@ -1,0 +1,222 @@
+"""Imports with `manage.py lms git_add_course`, as gitreload always did.
+
+The command belonged to the platform until Koa and is part of the plugin edx-sysadmin since:
+https://github.com/mitodl/open-edx-plugins/tree/main/src/edx_sysadmin (git_import.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitreload.importers import olx
+from gitreload.importers.evidence import Evidence
+from gitreload.importers.failures import failure
+from gitreload.model import Checkout, Imported, PermanentError, TransientError
+from gitreload.process import Runner
+from gitreload.settings import Settings
+
+LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
+
+_PASSED_ON = ("HOME", "PATH", "LANG", "LMS_CFG", "CMS_CFG", "STUDIO_CFG", "REVISION_CFG")
+
+_USERINFO = re.compile(r"(?<=://)[^/]*@")
+
+_OTHER_STYLE = {"option": "positional", "positional": "option"}
+
+
+class GitAddCourse:
+    """The importer `git_add_course`."""
+
+    name = "git_add_course"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._python = settings.virtual_env / "bin/python"
+
+    def settings_digest(self, checkout: Checkout) -> str:
+        """See `Importer`. The arguments stand for the settings that are part of them."""
+        settings = self._settings
+        decides = [
+            self._arguments(checkout),
+            str(settings.edx_platform),
+            str(settings.virtual_env),
+            str(settings.lms_cfg),
+            str(settings.revision_cfg),
+            sorted(settings.importer_env.items()),
+            settings.evidence,
+            settings.repo(checkout.directory).course_key,
+        ]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+
+    def course_key(self, checkout: Checkout) -> str | None:
+        """See `Importer`."""
+        try:
+            return olx.course_key(Path(checkout.path))
+        except PermanentError:
+            return None
+
+    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
+        """See `Importer`."""
+        self._check_platform()
+        self._check_checkout(checkout)
+        key = self._check_course(checkout)
+        minutes = self._settings.subprocess_timeout_minutes
+        evidence = Evidence()
+        completed = runner.run(
+            [str(self._python), str(LAUNCHER), *self._arguments(checkout)],
+            cwd=str(self._settings.edx_platform),
+            env=self._environment(checkout),
+            timeout=minutes * 60,
+            records=evidence.add,
+        )
+        if not completed.ok:
+            raise failure(
+                self.name,
+                completed,
+                minutes=minutes,
+                cures=self._cures(),
+                detail=evidence.git_error,
+            )
+        if self._settings.evidence == "required":
+            evidence.prove(key, checkout.path, revision)
+        return Imported(key, self.settings_digest(checkout))
+
+    def _check_platform(self) -> None:
+        """What is missing may be back soon (a mount, an upgrade), so all of this is transient."""
+        manage = self._settings.edx_platform / "manage.py"
+        if not manage.is_file():
+            raise TransientError(
+                f"there is no Open edX platform: {manage} is missing; "
+                "EDX_PLATFORM must name the platform's directory"
+            )
+        if not os.access(self._python, os.X_OK):
+            raise TransientError(
+                f"{self._python} is missing or cannot be run; "
+                "VIRTUAL_ENV must name the platform's virtual environment"
+            )
+
+    def _check_checkout(self, checkout: Checkout) -> None:
+        """Refuse what the command would import wrongly, or not at all."""
+        if checkout.branch is None:
+            raise PermanentError(
+                f"{checkout.directory} has no branch checked out, and git_add_course refuses that; "
+                f"run: git -C {checkout.path} checkout BRANCH"
+            )
+        if _top_name(checkout) is None:
+            raise PermanentError(
+                f"git_add_course would look for {checkout.directory} as "
+                f"{Path(checkout.directory).name}, right below its GIT_REPO_DIR; give it a name "
+                f"of its own there: ln -s {checkout.directory} {self._settings.repodir}/NAME"
+            )
+        origin = checkout.origin or ""
+        if origin.startswith("-") or not (
+            origin.endswith(".git") or origin.startswith(("http:", "https:", "git:", "file:"))
+        ):
+            raise PermanentError(
+                "git_add_course takes only an origin that ends in .git or starts with http:, "
+                f"https:, git: or file:, and that of {checkout.directory} does not; "
+                f"run: git -C {checkout.path} remote set-url origin URL.git"
+            )
+
+    def _check_course(self, checkout: Checkout) -> str:
+        """The course that must come of it."""
+        path = Path(checkout.path)
+        key = olx.course_key(path)
+        wanted = self._settings.repo(checkout.directory).course_key
+        if wanted is not None and olx.normal_key(wanted) != key:
+            raise PermanentError(
+                f"course.xml names the course {key}, but COURSE_KEY of {checkout.directory} is "
+                f"{olx.normal_key(wanted)}; correct whichever is wrong"
+            )
+        if self._settings.evidence == "required":
+            olx.check_assets(path)
+        return key
+
+    def _arguments(self, checkout: Checkout) -> list[str]:
+        settings = self._settings
+        # The command's own pull reads the checkout itself, so credentials are of no use to it.
+        url = _USERINFO.sub("", checkout.origin or "")
+        name = _top_name(checkout) or checkout.directory
+        positional = settings.git_add_course_style == "positional"
+        directory = [name] if positional else ["--directory_path", f"{settings.repodir}/{name}"]
+        return [
+            "manage.py",
+            "lms",
+            f"--settings={settings.django_settings}",
+            "git_add_course",
+            url,
+            *directory,
+        ]
+
+    def _environment(self, checkout: Checkout) -> dict[str, str]:
+        configured = {
+            "LMS_CFG": self._settings.lms_cfg,
+            "REVISION_CFG": self._settings.revision_cfg,
+        }
+        return (
+            {
+                name: value
+                for name, value in os.environ.items()
+                if name in _PASSED_ON or name.startswith("DJANGO_")
+            }
+            | {"SERVICE_VARIANT": "lms"}
+            | {name: str(value) for name, value in configured.items() if value is not None}
+            | dict(self._settings.importer_env)
+            | {"GIT_TERMINAL_PROMPT": "0"}
+            | _git_configuration(_harmless_pull(checkout.branch or ""))
+        )
+
+    def _cures(self) -> dict[str, str]:
+        style = _OTHER_STYLE[self._settings.git_add_course_style]
+        return {
+            "unrecognized arguments|no such option": "this platform takes the directory in another "
+            f'way: set GIT_ADD_COURSE_STYLE to "{style}"',
+            "Unknown command": "the platform has no git_add_course of its own since Lilac: install "
+            "the plugin edx-sysadmin into it",
+            "or configure a different path with GIT_REPO_DIR": "that setting of the platform must "
+            f"be {self._settings.repodir}, as REPODIR is",
+        }
+
+
+def _top_name(checkout: Checkout) -> str | None:
+    """A name of the checkout right below REPODIR.
+
+    The command keeps only the last part of a path and takes it as right below its GIT_REPO_DIR.
+    """
+    names = (checkout.directory, *checkout.aliases)
+    return next((name for name in names if "/" not in name), None)
+
+
+def _harmless_pull(branch: str) -> dict[str, str]:
+    """Configuration under which a plain `git pull` on `branch` finds the checkout up to date.
+
+    It pulls from the checkout itself. `branch.<name>.merge` adds to what the file says: where that
+    is another branch and exists locally too, it is merged only if nothing comes of it.
+    """
+    return {
+        f"branch.{branch}.remote": ".",
+        f"branch.{branch}.merge": f"refs/heads/{branch}",
+        f"branch.{branch}.rebase": "false",
+        "pull.rebase": "false",
+        "merge.ff": "only",
+        "fetch.all": "false",
+        "fetch.recurseSubmodules": "false",
+        "submodule.recurse": "false",
+        "protocol.file.allow": "always",
+        "gc.auto": "0",
+        "maintenance.auto": "false",
+    }
+
+
+def _git_configuration(values: Mapping[str, str]) -> dict[str, str]:
+    """`values` as git reads them from its environment (GIT_CONFIG_COUNT in `man git-config`)."""
+    environment = {"GIT_CONFIG_COUNT": str(len(values))}
+    for number, (key, value) in enumerate(values.items()):
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environment
