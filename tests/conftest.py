@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
 from helpers import Remote
+
+settings.register_profile("untimed", deadline=None)  # how fast an example runs is no property
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -66,3 +67,11 @@ class Remote:
         target.parent.mkdir(parents=True, exist_ok=True)
         git("clone", "-q", *options, self.url, str(target), cwd=target.parent)
         return target
+
+
+def check_snapshot(name: str, text: str) -> None:
+    """Compare with tests/snapshots/NAME, exactly; with UPDATE_SNAPSHOTS=1 write it instead."""
+    path = Path(__file__).with_name("snapshots") / name
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(text)
+    assert text == path.read_text(), f"if that is meant: UPDATE_SNAPSHOTS=1 pytest, and read {name}"

@@ -48,7 +48,7 @@ __all__ = [
 SECRET_KEYS = ("WEBHOOK_SECRETS", "IMPORTER_ENV")
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
-    "ALSO_CLONE_REPOS": "clone it by hand; every clone below REPODIR is kept current",
+    "ALSO_CLONE_REPOS": "clone the repository again by hand; every clone is kept current",
 }
 
 
@@ -162,7 +162,9 @@ def _unknown(where: Sequence[int | str]) -> str:
 
 
 def _dotted(where: Sequence[int | str]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_cut(part)}" for part in where)
+    parts = (
+        f"[{part}]" if isinstance(part, int) else f".{_cut(part) or '(empty)'}" for part in where
+    )
     return "".join(parts).removeprefix(".")
 
 
@@ -191,9 +193,9 @@ def _refuse_state_among_checkouts(settings: Settings, origins: Mapping[str, str]
     state, repodir = os.path.normpath(settings.state_dir), os.path.normpath(settings.repodir)
     if Path(state).is_relative_to(repodir):
         raise ConfigError(
-            f"{origins['STATE_DIR']}: STATE_DIR is {settings.state_dir}, which is not outside "
-            f"of REPODIR, {settings.repodir} ({origins['REPODIR']}), where updates remove what "
-            "is not in git; choose another directory"
+            f"{origins['STATE_DIR']}: STATE_DIR {state} must lie outside of REPODIR {repodir} "
+            f"({origins['REPODIR']}), where updates remove what is not in git; "
+            "choose another directory"
         )
 
 
@@ -203,7 +205,7 @@ def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[
         f"{origins[key]}: {key} is relative, so it depends on where the program is started; "
         f"write {getattr(settings, key.lower())} if that is meant"
         for key in PATH_KEYS
-        if raw.values.get(key) and not raw.values[key].startswith(("/", "~/"))
+        if not (raw.values.get(key) or "/").startswith(("/", "~"))
     ]
     where = origins["WEBHOOK_SECRETS"]
     doubts += [

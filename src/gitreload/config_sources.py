@@ -107,9 +107,9 @@ def _parse(text: str, origin: str) -> object:
     except ConfigError as error:
         why = str(error)
     except ValueError:  # Python's limit for the digits of a number
-        why = "a number has too many digits"
+        why = "a number has too many digits; shorten it"
     except RecursionError:
-        why = "nested too deep"
+        why = "nested too deep; no key needs more than three levels"
     raise ConfigError(f"{origin}: {why}")
 
 
@@ -123,4 +123,4 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ConfigError(f"{name} is not a number of JSON")
+    raise ConfigError(f"{name} is not a number of JSON; write a finite one")

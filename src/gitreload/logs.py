@@ -99,6 +99,10 @@ class _RotatedFile(WatchedFileHandler):
         except OSError:  # from opening the file again
             self.handleError(record)
 
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # on a full disk, of what the file did not take
+            super().close()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         if isinstance(sys.exception(), OSError):
             with contextlib.suppress(OSError):  # nowhere is left to say it

@@ -100,6 +100,7 @@ class Between:
 
 
 def _plain(value: object) -> str:
+    """A text of at least one character, all of them visible."""
     if not isinstance(value, str) or not value or visible(value) != value:
         raise ValueError
     return value
@@ -110,7 +111,10 @@ def _path(value: object, info: ValidationInfo) -> Path:
     if isinstance(value, Path):
         return value
     start: Start = info.context or Start.of(os.environ)
-    return start.absolute(_plain(value))
+    text = _plain(value)
+    if text.startswith("~") and text != "~" and not text.startswith("~/"):
+        raise ValueError  # another user's home, or a slip
+    return start.absolute(text)
 
 
 def _secret(value: object, info: ValidationInfo) -> Secret:
@@ -166,8 +170,10 @@ _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 _Plain = Annotated[str, BeforeValidator(_plain)]
 _AbsolutePath = Annotated[Path, BeforeValidator(_path)]
-AbsolutePath = Annotated[_AbsolutePath, Form('a path, such as "/srv/repos"')]
-OptionalPath = Annotated[_AbsolutePath | None, Form('a path, such as "/etc/lms.yml", or null')]
+AbsolutePath = Annotated[_AbsolutePath, Form('a path, such as "/srv/repos" or "~/repos"')]
+OptionalPath = Annotated[
+    _AbsolutePath | None, Form('a path, such as "/srv/file" or "~/file", or null')
+]
 Flag = Annotated[bool, Field(strict=True), Form("true or false")]
 Host = Annotated[_Plain, _only(_is_host), Form('a host name or IP address, such as "127.0.0.1"')]
 SettingsModule = Annotated[
@@ -188,7 +194,7 @@ Directory = Annotated[
     Form('a directory below REPODIR, such as "course" or "org/course"'),
 ]
 VariableName = Annotated[
-    _Plain, _only(_is_variable), Form('a name such as "EDX_REGION", none of our GITRELOAD_ ones')
+    _Plain, _only(_is_variable), Form('a name such as "EDX_REGION", not starting with GITRELOAD_')
 ]
 VariableValue = Annotated[
     str, Field(strict=True), _only(lambda value: "\0" not in value), Form("a string without NUL")

@@ -107,7 +107,7 @@ class Settings(_Model):
     )
     repos: Mapping[types.Directory, RepoSettings] = Field(
         default={},
-        description="Settings of single checkouts, by directory below `REPODIR`; see below.",
+        description="Settings of single checkouts, by directory below `REPODIR`.",
     )
     num_threads: Annotated[int, Between(1, 256)] = Field(
         default=1, description="Workers per host and state directory."
@@ -133,7 +133,7 @@ class Settings(_Model):
         "authenticates.",
     )
     queue_public: types.Flag = Field(
-        default=False, description="Show the queue and the API to everyone."
+        default=False, description="Show the queue and the API to everyone who can reach them."
     )
     state_dir: types.AbsolutePath = Field(
         default_factory=lambda: default_state_dir(os.environ, Start.of(os.environ).home),
@@ -148,7 +148,9 @@ class Settings(_Model):
         default=1024, description="How much of them is kept, in MiB."
     )
     log_level: types.LogLevel = Field(
-        default=None, description="Any case; `null` is `WARNING`. Start-up lines are always shown."
+        default=None,
+        description="`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`, in any case; `null` is "
+        "`WARNING`. Start-up lines are always shown.",
     )
     log_file_path: types.OptionalPath = Field(
         default=None, description="`null` is stderr. The file may be rotated from outside."
