@@ -17,6 +17,9 @@ _LONGEST = 500
 # or 2 (django/core/management/base.py and __init__.py).
 _TOLD = re.compile(r"(?:CommandError|Error|Unknown command|manage\.py[\w ]*: error): ")
 
+# Where a file is wrong, as Python tells it; a frame of a traceback goes on with its function.
+_SYNTAX_ERROR_AT = re.compile(r'\s+File "(.+)", line (\d+)')
+
 # The databases and queues of the platform, and the machine under them, as their clients say it.
 _PASSES_BY_ITSELF = re.compile(
     r"""\b(?: OperationalError | InterfaceError | AutoReconnect | ServerSelectionTimeoutError
@@ -81,14 +84,14 @@ def _told(output: str) -> str:
     The last one counts: what was logged and survived comes before it.
     """
     lines = output.splitlines()
-    told = ""
-    in_traceback = False
+    told, place, in_traceback = "", "", False
     for line in lines:
         if line.startswith("Traceback (most recent call last):"):
-            in_traceback = True
+            in_traceback, place = True, ""
+        elif in_traceback and (found := _SYNTAX_ERROR_AT.fullmatch(line)):
+            place = f" (in {found[1]}, line {found[2]})"
         elif in_traceback and line.strip() and not line[0].isspace():
-            in_traceback = False
-            told = line
+            in_traceback, told = False, line + place
         elif _TOLD.match(line):
             told = line
     last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
