@@ -1,0 +1,99 @@
+"""Durable acknowledgement: how fast signed pushes are answered, once they are on disk.
+
+The peer, `webhook`, checks the signature too and runs /bin/true; it promises nothing durable.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import deliveries, load, servers
+from benchmarks.fake_platform import Platform
+from benchmarks.load import Load, median
+from benchmarks.repos import COURSE, Remote
+from benchmarks.table import Goal, Row, Section, at_least, compare, milliseconds, rate
+
+NEEDS = ("wrk", "webhook")
+THROUGHPUT = at_least(1.5)
+LATENCY = Goal("< 1x", lambda ratio: ratio < 1)
+# Imports take minutes: one is running all the time.
+IMPORT_SECONDS = 600
+
+
+def measure(scratch: Path, *, quick: bool) -> Section:
+    rounds, seconds = (1, 2) if quick else (3, 8)
+    remote = Remote(scratch / "forge", COURSE)
+    remote.clone(scratch / "repos/course")
+    delivery = deliveries.push(remote.url, remote.commit({"page.html": "a change\n"}))
+    remote.push()
+    platform = Platform(scratch / "platform", IMPORT_SECONDS)
+    importing, updating = scratch / "importing", scratch / "updating"
+    with (
+        servers.gitreload(importing, scratch / "repos", **platform.settings) as one,
+        servers.gitreload(updating, scratch / "repos") as busy,
+        servers.webhook(scratch / "webhook") as peer,
+    ):
+        urls = (one.url("/"), busy.url("/update"), peer.url("/hooks/push"))
+        warm = [load.run(url, delivery, 1, scratch) for url in urls]
+        measured: list[list[Load]] = [[], [], []]
+        for _ in range(rounds):
+            for url, results in zip(urls, measured, strict=True):
+                for server in (one, busy, peer):
+                    server.rest()
+                results.append(load.run(url, delivery, seconds, scratch))
+    ours, updates, theirs = measured
+    return Section(
+        "Durable acknowledgement",
+        (
+            *_compared("pushes", ours, theirs, THROUGHPUT, LATENCY),
+            _kept("pushes", importing, [warm[0], *ours]),
+            *_compared("updates all the time", updates, theirs),
+            _kept("updates all the time", updating, [warm[1], *updates]),
+        ),
+        f"`wrk -t1 -c{load.CONNECTIONS}` with signed GitHub pushes of {len(delivery.body):,} "
+        f"bytes, each with a delivery id of its own: medians of {rounds} rounds of {seconds} s in "
+        "turns. gitreload answers once delivery and job are on disk, while an import runs; below "
+        "that, pushes to `/update`, while the worker updates the checkout again and again. "
+        "`webhook` checks the same signature, keeps nothing, and starts `/bin/true`.",
+    )
+
+
+def _compared(
+    what: str,
+    ours: Sequence[Load],
+    peer: Sequence[Load],
+    throughput: Goal | None = None,
+    latency: Goal | None = None,
+) -> list[Row]:
+    figures = (
+        ("acknowledged", lambda load: load.rate, rate, throughput),
+        ("p50", lambda load: load.p50, milliseconds, None),
+        ("p99", lambda load: load.p99, milliseconds, latency),
+    )
+    return [
+        compare(f"{what}, {name}", median(ours, figure), median(peer, figure), shown, goal)
+        for name, figure, shown, goal in figures
+    ]
+
+
+def _kept(what: str, folder: Path, loads: Sequence[Load]) -> Row:
+    """Whether the ledger holds what was acknowledged; it may hold what wrk did not wait for."""
+    acknowledged = sum(load.acknowledged for load in loads)
+    ledger = sqlite3.connect(folder / "state/ledger.sqlite3")
+    held = sum(
+        ledger.execute(
+            "SELECT count(DISTINCT delivery_id) FROM deliveries WHERE delivery_id GLOB ?",
+            (f"{load.prefix}*",),
+        ).fetchone()[0]
+        for load in loads
+    )
+    ledger.close()
+    return Row(
+        f"{what}, deliveries in the ledger",
+        f"{held:,}",
+        f"{acknowledged:,} acknowledged",
+        goal="≥ acknowledged",
+        met=held >= acknowledged,
+    )
