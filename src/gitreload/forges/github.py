@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, Field
@@ -153,7 +153,7 @@ def _is_zero(text: str | None) -> bool:
 
 
 def compose(
-    event: str,
+    event: Literal["push", "ping"],
     *,
     url: str,
     branch: str,
@@ -168,8 +168,8 @@ def compose(
     names no repository.
     """
     push = push_payload(url, f"refs/heads/{branch}", before, after)
-    payload = push if event == "push" else ping_payload(push["repository"])
-    return encode(event, payload, delivery_id=delivery_id, secret=secret)
+    body = body_of(push if event == "push" else ping_payload(push["repository"]))
+    return headers_of(event, body, delivery_id=delivery_id, secret=secret), body
 
 
 def push_payload(url: str, ref: str, before: str, after: str) -> dict[str, Any]:
@@ -198,17 +198,16 @@ def ping_payload(repository: Mapping[str, Any]) -> dict[str, Any]:
     return {"zen": "Sent by gitreload", "hook_id": 1, "hook": hook, "repository": repository}
 
 
-def encode(
-    event: str,
-    payload: Mapping[str, Any],
-    *,
-    delivery_id: str,
-    secret: bytes | None,
-    form: bool = False,
-) -> tuple[dict[str, str], bytes]:
-    """Headers and body for a payload, signed unless `secret` is None."""
+def body_of(payload: Mapping[str, Any], *, form: bool = False) -> bytes:
+    """The payload as GitHub puts it on the wire: compact JSON, bare or in a form."""
     text = json.dumps(payload, separators=(",", ":")).encode()
-    body = urlencode({"payload": text}).encode() if form else text
+    return urlencode({"payload": text}).encode() if form else text
+
+
+def headers_of(
+    event: str, body: bytes, *, delivery_id: str, secret: bytes | None, form: bool = False
+) -> dict[str, str]:
+    """What GitHub sends with a body of a repository's hook; signed unless `secret` is None."""
     headers = {
         "Accept": "*/*",
         "Content-Type": FORM if form else JSON,
@@ -221,7 +220,7 @@ def encode(
     }
     if secret is not None:
         headers[SIGNATURE] = sha256(body, secret)
-    return headers, body
+    return headers
 
 
 def _repository_payload(url: str) -> dict[str, Any]:
