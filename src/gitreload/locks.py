@@ -17,30 +17,45 @@ from types import TracebackType
 from typing import Self
 
 _held: set[Lock] = set()
+# No fork between opening a descriptor and noting it: the child could not tell it is a lock's.
+_opening = threading.Lock()
 
 
 class Lock:
     """A held lock. `fd` may be passed on to children; `release` ends our own hold of it."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.fd = fd
-        _held.add(self)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _opening:
+            self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _held.add(self)
 
     @classmethod
     def take(cls, path: Path, *, wait: bool = False) -> Self | None:
         """The lock on `path`, or None where somebody else has it. Raises OSError of the file."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        while True:
+            lock = cls(path)
+            try:
+                fcntl.flock(lock.fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                # Its holder may have deleted the file before letting go: a lock on what no name
+                # leads to any more keeps nobody out.
+                current = lock._is_current()
+            except BlockingIOError:
+                lock.release()
+                return None
+            except BaseException:
+                lock.release()
+                raise
+            if current:
+                return lock
+            lock.release()
+
+    def _is_current(self) -> bool:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        except BaseException:
-            os.close(fd)
-            raise
-        return cls(path, fd)
+            return os.path.samestat(os.fstat(self.fd), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Close our descriptor; the lock is free once no child holds it either."""
@@ -63,17 +78,37 @@ class Lock:
 
 def _forget_inherited() -> None:
     # A forked copy of the descriptor would keep the lock when our parent dies.
+    _opening.release()
     for lock in list(_held):
         lock.release()
 
 
-os.register_at_fork(after_in_child=_forget_inherited)
+os.register_at_fork(
+    before=_opening.acquire,
+    after_in_parent=_opening.release,
+    after_in_child=_forget_inherited,
+)
 
 
 def checkout_lock_path(state_dir: Path, checkout_path: str) -> Path:
     """Where the lock of the checkout at this resolved path lies: named by digest, as paths nest."""
     digest = hashlib.sha256(os.fsencode(checkout_path)).hexdigest()[:32]
     return state_dir / "locks" / f"{digest}.lock"
+
+
+def slot_path(state_dir: Path, number: int) -> Path:
+    """Where the lock of a worker slot lies: whichever process holds it works."""
+    return state_dir / "slots" / f"{number}.lock"
+
+
+def somebody_works(state_dir: Path) -> bool:
+    """Whether any process holds a worker slot. Raises OSError of the files."""
+    for path in (state_dir / "slots").glob("*.lock"):
+        slot = Lock.take(path)
+        if slot is None:
+            return True
+        slot.release()
+    return False
 
 
 class ForkGate:

@@ -14,7 +14,7 @@ class Engine(Protocol):
         """This process, as attempts name it; unique over all hosts and starts."""
 
     def start(self) -> None:
-        """Begin to live, in the eyes of the other processes."""
+        """Begin to live, in the eyes of the other processes. Raises TransientError."""
 
     def stop(self) -> None:
         """Leave in good order: no attempt of ours is running any more."""
@@ -30,5 +30,5 @@ class Engine(Protocol):
 
         Of all living processes, only one does it for a dead worker at a time. Where `recover`
         returns False, something of the dead worker is still in the way: it is tried again at the
-        next call.
+        next call. Raises TransientError.
         """

@@ -8,14 +8,19 @@ process that reads it, and a pipe that nobody reads any more says so.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import threading
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitreload.locks import Lock
+from gitreload.model import TransientError
+
+logger = logging.getLogger(__name__)
 
 
 class EmbeddedEngine:
@@ -34,25 +39,27 @@ class EmbeddedEngine:
         self._reader: threading.Thread | None = None
 
     def start(self) -> None:
-        for folder in (self._locks, self._pipes):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Locked under another name first: whoever looks for dead workers must never find our
-        # file before we hold it.
-        hidden = self._locks / f".{self.worker_id}"
-        self._lock = Lock.take(hidden)
-        hidden.rename(self._lock_path(self.worker_id))
-        pipe = self._pipes / self.worker_id
-        os.mkfifo(pipe, 0o600)
-        # Read-write, so that the pipe never reaches its end when the last writer closes it.
-        self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        with _explained(self._locks.parent):
+            for folder in (self._locks, self._pipes):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Locked under another name first: whoever looks for dead workers must never find our
+            # file before we hold it.
+            hidden = self._locks / f".{self.worker_id}"
+            self._lock = Lock.take(hidden)
+            hidden.rename(self._lock_path(self.worker_id))
+            pipe = self._pipes / self.worker_id
+            os.mkfifo(pipe, 0o600)
+            # Read-write, so that the pipe never reaches its end when the last writer closes it.
+            self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._reader = threading.Thread(target=self._listen, name="wake-ups", daemon=True)
         self._reader.start()
 
     def stop(self) -> None:
         self._stopping = True
-        self.wake()
+        self._notify()
+        _write_byte(self._pipe)
         if self._reader is not None:
-            self._reader.join(timeout=5)
+            self._reader.join()
         (self._pipes / self.worker_id).unlink(missing_ok=True)
         os.close(self._pipe)
         self._lock_path(self.worker_id).unlink(missing_ok=True)
@@ -61,7 +68,7 @@ class EmbeddedEngine:
 
     def wake(self) -> None:
         self._notify()
-        wake_all(self._pipes, except_for=self.worker_id if not self._stopping else None)
+        wake_all(self._pipes, except_for=self.worker_id)
 
     def wait(self, seconds: float) -> None:
         with self._changed:
@@ -80,7 +87,8 @@ class EmbeddedEngine:
     def _reap_one(self, worker: str, recover: Callable[[str], bool]) -> None:
         path = self._lock_path(worker)
         # Made anew where somebody deleted it: then nobody holds it, and the worker counts as dead.
-        lock = Lock.take(path)
+        with _explained(path):
+            lock = Lock.take(path)
         if lock is None:
             return
         with lock:
@@ -119,12 +127,28 @@ def wake_all(pipes: Path, *, except_for: str | None = None) -> None:
             pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             # ENXIO: nobody reads it; its process died and will be reaped. ENOENT: reaped just now.
-            if error.errno in (errno.ENXIO, errno.ENOENT):
-                continue
-            raise
+            if error.errno not in (errno.ENXIO, errno.ENOENT):
+                # What is recorded is recorded: that process will see it when it looks by itself.
+                logger.warning("a process cannot be woken through %s: %s", path, error.strerror)
+            continue
         try:
-            os.write(pipe, b"\0")
-        except BlockingIOError:
-            pass  # it is full of wake-ups already
+            _write_byte(pipe)
         finally:
             os.close(pipe)
+
+
+def _write_byte(pipe: int) -> None:
+    # Full: it holds wake-ups enough. Broken: its reader died after it was opened.
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(pipe, b"\0")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TransientError(
+            f"{path} cannot be used ({error.strerror}): look whether the disk has room and "
+            "STATE_DIR is writable for the user that runs gitreload"
+        ) from error

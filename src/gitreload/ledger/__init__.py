@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, update
 
 from gitreload.ledger import history, logs, migrate, queue, statedir, views
-from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite
+from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
 from gitreload.ledger.queue import Claimed, Revisions
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Statements, Target
 from gitreload.ledger.tables import workers
@@ -123,11 +123,30 @@ class Ledger:
 
     def claim(self, worker: str) -> Claimed | None:
         """The next job for `worker`, with its checkout's lock taken; None where nothing is due."""
-        with self.database.write(durable=False) as connection:
-            return queue.claim(connection, worker, self.clock(), self.lock_checkout, self.pool)
+        taken: list[Lock] = []
+
+        def lock(path: str) -> Lock | None:
+            held = self.lock_checkout(path)
+            if held is not None:
+                taken.append(held)
+            return held
+
+        try:
+            with self.database.write(durable=False) as connection:
+                return queue.claim(connection, worker, self.clock(), lock, self.pool)
+        except BaseException:
+            # Nothing was claimed: a lock that nobody knows of would keep the checkout for ever.
+            for held in taken:
+                held.release()
+            raise
 
     def lock_checkout(self, path: str) -> Lock | None:
-        return Lock.take(checkout_lock_path(self.state_dir, path))
+        """The checkout's lock, None where somebody holds it."""
+        lock_path = checkout_lock_path(self.state_dir, path)
+        try:
+            return Lock.take(lock_path)
+        except OSError as error:
+            raise unavailable(f"the lock {lock_path}", error) from error
 
     def next_due(self) -> float | None:
         with self.database.read() as connection:
@@ -169,8 +188,7 @@ class Ledger:
         """Queue the job again at once: its attempt was ended from outside, or its worker died."""
         now = self.clock()
         with self.database.write() as connection:
-            queue.close_attempt(connection, attempt.id, "interrupted", now, why)
-            return queue.requeue(connection, job, now, now)
+            return queue.interrupt(connection, job, attempt, now, why)
 
     @contextmanager
     def _ending(

@@ -7,16 +7,17 @@ cut the job is simply still queued).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from gitreload.locks import ForkGate
 from gitreload.model import GitreloadError, PermanentError
@@ -26,6 +27,8 @@ SQLITE_MINIMUM = (3, 35, 0)
 # How long a writer waits for another process's transaction. All of ours take milliseconds.
 BUSY_SECONDS = 15.0
 FILE_NAME = "ledger.sqlite3"
+# Errors of what we asked for, not of the world: they are for the one who asked.
+OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
 class LedgerUnavailable(GitreloadError):  # noqa: N818 - a state of the world, like its sentence
@@ -40,17 +43,18 @@ class Database:
         self.gate = ForkGate()
         # SQLite's own wait for the write lock sleeps and polls; within a process we queue fairly.
         self._writer = threading.Lock()
-        self._durable = self._engine("FULL", "BEGIN IMMEDIATE", pooled=True)
-        self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE", pooled=True)
-        self._reader = self._engine("NORMAL", "BEGIN", pooled=True)
+        self._durable = self._engine("FULL", "BEGIN IMMEDIATE")
+        self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE")
+        self._reader = self._engine("NORMAL", "BEGIN")
 
-    def _engine(self, synchronous: str, begin: str, *, pooled: bool) -> Engine:
+    def _engine(self, synchronous: str, begin: str) -> Engine:
         engine = create_engine(
             "sqlite://",
             creator=self._connect,
-            poolclass=QueuePool if pooled else NullPool,
+            poolclass=QueuePool,
+            pool_size=4,
+            max_overflow=64,
             paramstyle="named",
-            **({"pool_size": 4, "max_overflow": 64} if pooled else {}),
         )
 
         @event.listens_for(engine, "connect")
@@ -66,11 +70,20 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         # isolation_level=None: transactions begin where we say, not where the driver guesses.
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode=WAL")
-        return connection
+
+    def create(self) -> None:
+        """Make the file, for nobody else to read, and turn on the write-ahead log: it stays on.
+
+        Only one process may do this at a time: two that switch at once get in each other's way,
+        whatever their patience. Raises LedgerUnavailable.
+        """
+        with self.gate.passing(), _explained(self.path):
+            self.path.touch(mode=0o600)
+            with closing(self._connect()) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -86,15 +99,22 @@ class Database:
             yield connection
 
     def backup(self, target: Path) -> None:
-        """Write a consistent copy to `target`, while others go on writing."""
-        with self.gate.passing(), _explained(self.path):
-            source = self._connect()
-            copy = sqlite3.connect(target)
+        """Write a consistent copy to `target`, while others go on writing; whole or not at all.
+
+        Raises PermanentError where `target` is the ledger itself, LedgerUnavailable where the
+        copy cannot be made.
+        """
+        if target.resolve() == self.path.resolve():
+            raise PermanentError(f"{target} is the ledger itself: name another file for its backup")
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        with self.gate.passing(), _explained(target, "the backup"):
             try:
-                source.backup(copy)
+                draft.touch(mode=0o600)
+                with closing(self._connect()) as source, closing(sqlite3.connect(draft)) as copy:
+                    source.backup(copy)
+                draft.replace(target)
             finally:
-                copy.close()
-                source.close()
+                draft.unlink(missing_ok=True)
 
     def close(self) -> None:
         for engine in (self._durable, self._relaxed, self._reader):
@@ -117,28 +137,38 @@ def raw_cursor(connection: Connection) -> Any:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, what: str = "the ledger") -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if not isinstance(cause, (sqlite3.OperationalError, sqlite3.DatabaseError)) or isinstance(
-            cause, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
-        ):
+        if not isinstance(cause, sqlite3.DatabaseError) or isinstance(cause, OURS):
             raise
-        raise LedgerUnavailable(_sentence(path, cause)) from error
+        raise LedgerUnavailable(
+            f"{what} {path} cannot be used ({cause}): {_cure(cause)}"
+        ) from error
+    except OSError as error:
+        raise unavailable(f"{what} {path}", error) from error
 
 
-def _sentence(path: Path, cause: sqlite3.Error) -> str:
+def unavailable(what: str, error: OSError) -> LedgerUnavailable:
+    """What to raise where a file that the ledger needs cannot be used."""
+    return LedgerUnavailable(
+        f"{what} cannot be used ({error.strerror}): look whether its directory exists, has room, "
+        "and is writable for the user that runs gitreload"
+    )
+
+
+def _cure(cause: sqlite3.Error) -> str:
     name = getattr(cause, "sqlite_errorname", "")
     cures = {
-        "SQLITE_FULL": "the disk is full: free some space there",
-        "SQLITE_READONLY": "it is read-only: make the file and its directory writable",
-        "SQLITE_CANTOPEN": "it cannot be opened: check that the directory exists and is writable",
-        "SQLITE_BUSY": "another process holds it for too long: look which one has it open",
-        "SQLITE_IOERR": "the disk does not answer as it should: look at the system's log",
-        "SQLITE_CORRUPT": "it is damaged: stop gitreload and put back a `gitreload backup` copy",
-        "SQLITE_NOTADB": "it is no SQLite database: move it away, or correct STATE_DIR",
+        "SQLITE_FULL": "free some space on that disk",
+        "SQLITE_READONLY": "make the file and its directory writable",
+        "SQLITE_CANTOPEN": "check that its directory exists and is writable",
+        "SQLITE_BUSY": "look which other process holds it for so long",
+        "SQLITE_IOERR": "look at the system's log for errors of that disk",
+        "SQLITE_CORRUPT": "stop gitreload and put back a copy made by `gitreload backup`",
+        "SQLITE_NOTADB": "move it away, or correct STATE_DIR",
     }
-    cure = next((text for prefix, text in cures.items() if name.startswith(prefix)), None)
-    return f"the ledger {path} cannot be used ({cause}); {cure or 'see the cause named'}"
+    unknown = "look at the system's log; if that tells nothing, please report it"
+    return next((cure for prefix, cure in cures.items() if name.startswith(prefix)), unknown)

@@ -23,7 +23,7 @@ BATCH = 256
 
 
 class Stopped(Exception):  # noqa: N818 - what happened to the item
-    """The writer stopped before it came to this item; nothing of it was written."""
+    """The item came too late, or was given up by its sender; nothing of it was written."""
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -34,23 +34,27 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: queue.SimpleQueue[_Waiting[Item, Result] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped = False
+        # Nothing may arrive behind the mark that ends the thread.
+        self._door = threading.Lock()
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         """Write what has arrived, then end."""
-        self._stopped = True
-        self._waiting.put(None)
+        with self._door:
+            self._stopped = True
+            self._waiting.put(None)
         self._thread.join(timeout=30)
 
     async def submit(self, item: Item) -> Result:
         """The result of writing `item`; raises what its own write raised, or Stopped."""
-        if self._stopped:
-            raise Stopped
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.put(_Waiting(item, loop, future))
+        with self._door:
+            if self._stopped:
+                raise Stopped
+            self._waiting.put(_Waiting(item, loop, future))
         return await future
 
     def _run(self) -> None:
@@ -58,7 +62,7 @@ class GroupCommit(Generic[Item, Result]):
         while running:
             batch, running = self._drain()
             if batch:
-                _wake(batch, self._results([waiting.item for waiting in batch]))
+                _wake(batch, self._results(batch))
 
     def _drain(self) -> tuple[list[_Waiting[Item, Result]], bool]:
         batch: list[_Waiting[Item, Result]] = []
@@ -73,14 +77,18 @@ class GroupCommit(Generic[Item, Result]):
             return batch, True
         return batch, False
 
-    def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+    def _results(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
         try:
-            return self._write(items)
+            return self._write([waiting.item for waiting in batch])
         except Exception as error:  # noqa: BLE001 - each item learns its own error below
-            if len(items) == 1:
+            if len(batch) == 1:
                 return [error]
-            logger.warning("a batch of %d failed (%s); now one by one", len(items), error)
-        return [result for item in items for result in self._results([item])]
+            logger.warning("a batch of %d failed (%s); now one by one", len(batch), error)
+        return [self._replayed(waiting) for waiting in batch]
+
+    def _replayed(self, waiting: _Waiting[Item, Result]) -> Result | Exception:
+        # Where each failure takes long (a locked database), those who gave up are not waited for.
+        return Stopped() if waiting.future.done() else self._results([waiting])[0]
 
 
 class _Waiting(Generic[Item, Result]):

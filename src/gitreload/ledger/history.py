@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, 
 from gitreload.ledger.database import Database
 from gitreload.ledger.tables import deliveries, job_deliveries, jobs
 
-BATCH = 500
+# Rows in one transaction; each may take megabytes of logs along.
+BATCH = 100
 DAY_SECONDS = 86_400
 MEBIBYTE = 1024 * 1024
 

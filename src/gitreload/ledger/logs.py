@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from gitreload.ledger.database import Database, LedgerUnavailable
 from gitreload.ledger.tables import log_chunks
@@ -21,17 +21,18 @@ HEAD_CHARACTERS = 512 * 1024
 TAIL_CHARACTERS = 512 * 1024
 CHUNK_CHARACTERS = 16 * 1024
 FLUSH_SECONDS = 0.2
+RETRY_SECONDS = 2.0
 # The place of the line that says how much is missing: behind every chunk of the head.
 GAP_SEQ = 1_000_000
 
 
 @dataclass(slots=True)
 class _Changes:
-    """What a flush writes: new chunks, chunks that fell out of the tail, the gap's new size."""
+    """What a flush writes: new chunks, the last chunk that fell out of the tail, the gap's size."""
 
-    chunks: list[tuple[int, str]] = field(default_factory=list)
-    dropped: list[int] = field(default_factory=list)
-    gap: int | None = None
+    chunks: dict[int, str] = field(default_factory=dict)
+    dropped: int = 0
+    gap: int = 0
 
 
 class AttemptLog:
@@ -49,7 +50,8 @@ class AttemptLog:
         self._tail: deque[tuple[int, int]] = deque()
         self._tail_size = 0
         self._gap = 0
-        self._gap_written = False
+        self._gap_written = 0
+        self._unwritten = _Changes()
 
     def write(self, line: str) -> None:
         """Add one line; the newline is added here."""
@@ -65,18 +67,24 @@ class AttemptLog:
         self._changed()
 
     def take(self) -> _Changes:
-        """What is new since the last call, with the cuts that keep the log within bounds."""
-        changes = _Changes()
+        """What is not written yet, with the cuts that keep the log within bounds.
+
+        The same again, with what has come, until `written` says that it arrived.
+        """
         with self._lock:
             text = "".join(self._pending)
             self._pending.clear()
             self._pending_size = 0
-            gap_before = self._gap if self._gap_written else 0
             for start in range(0, len(text), CHUNK_CHARACTERS):
-                self._place(text[start : start + CHUNK_CHARACTERS], changes)
-            if self._gap != gap_before:
-                changes.gap = self._gap
-        return changes
+                self._place(text[start : start + CHUNK_CHARACTERS])
+            if self._gap != self._gap_written:
+                self._unwritten.gap = self._gap
+            return self._unwritten
+
+    def written(self) -> None:
+        """What the last `take` returned is in the ledger."""
+        self._gap_written = self._unwritten.gap or self._gap_written
+        self._unwritten = _Changes()
 
     def _drop_pending(self) -> int:
         # What still belongs to the head stays; the oldest behind it goes.
@@ -88,27 +96,23 @@ class AttemptLog:
                 return len(text)
         return len(self._pending.popleft())
 
-    def _place(self, text: str, changes: _Changes) -> None:
+    def _place(self, text: str) -> None:
+        chunks = self._unwritten.chunks
         if self._head_left > 0:
             self._head_left -= len(text)
             self._head_seq += 1
-            changes.chunks.append((self._head_seq, text))
+            chunks[self._head_seq] = text
             return
         self._tail_seq += 1
         self._tail.append((self._tail_seq, len(text)))
         self._tail_size += len(text)
-        changes.chunks.append((self._tail_seq, text))
+        chunks[self._tail_seq] = text
         while self._tail_size > TAIL_CHARACTERS:
             seq, size = self._tail.popleft()
             self._tail_size -= size
             self._gap += size
-            changes.dropped.append(seq)
-
-    def gap_is_new(self) -> bool:
-        """Whether the line that tells of the gap has to be inserted, not updated."""
-        new = not self._gap_written
-        self._gap_written = True
-        return new
+            self._unwritten.dropped = seq
+            chunks.pop(seq, None)
 
 
 class LogWriter:
@@ -118,6 +122,8 @@ class LogWriter:
         self._database = database
         self._logs: dict[int, AttemptLog] = {}
         self._condition = threading.Condition()
+        # A log is written by one thread at a time: ours, or the one that closes it.
+        self._writing = threading.Lock()
         self._dirty = False
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -132,7 +138,7 @@ class LogWriter:
         return log
 
     def close(self, log: AttemptLog) -> None:
-        """Write what is left of this log. Raises LedgerUnavailable."""
+        """Write what is left of this log. Raises LedgerUnavailable; then call it again."""
         with self._condition:
             self._logs.pop(log.attempt_id, None)
         self._write([log])
@@ -162,48 +168,44 @@ class LogWriter:
             try:
                 self._write(logs)
             except LedgerUnavailable as error:
-                logger.warning("lines of the logs of %d attempts are lost: %s", len(logs), error)
+                logger.warning("the logs of %d attempts wait to be written: %s", len(logs), error)
+                self._dirty = True
+                time.sleep(RETRY_SECONDS)
             time.sleep(FLUSH_SECONDS)
 
     def _write(self, logs: list[AttemptLog]) -> None:
-        taken = [(log, log.take()) for log in logs]
-        taken = [(log, changes) for log, changes in taken if changes.chunks]
-        if not taken:
-            return
-        with self._database.write(durable=False) as connection:
-            for log, changes in taken:
-                _apply(connection, log, changes)
+        with self._writing:
+            taken = [(log, log.take()) for log in logs]
+            changed = [(log, changes) for log, changes in taken if changes != _Changes()]
+            if not changed:
+                return
+            with self._database.write(durable=False) as connection:
+                for log, changes in changed:
+                    _apply(connection, log.attempt_id, changes)
+            for log, _ in changed:
+                log.written()
 
 
-def _apply(connection: Connection, log: AttemptLog, changes: _Changes) -> None:
-    dropped = set(changes.dropped)
-    now = time.time()
-    rows = [
-        {"attempt_id": log.attempt_id, "seq": seq, "written_at": now, "text": text}
-        for seq, text in changes.chunks
-        if seq not in dropped
-    ]
-    if rows:
-        connection.execute(insert(log_chunks), rows)
-    if dropped:
+def _apply(connection: Connection, attempt_id: int, changes: _Changes) -> None:
+    chunks = changes.chunks
+    if changes.gap:
+        chunks = chunks | {GAP_SEQ: f"[… {changes.gap} characters left out …]\n"}
         connection.execute(
             delete(log_chunks).where(
-                log_chunks.c.attempt_id == log.attempt_id,
-                log_chunks.c.seq > GAP_SEQ,
-                log_chunks.c.seq <= max(dropped),
+                log_chunks.c.attempt_id == attempt_id,
+                log_chunks.c.seq >= GAP_SEQ,
+                log_chunks.c.seq <= max(GAP_SEQ, changes.dropped),
             )
         )
-    if changes.gap is not None:
-        text = f"[… {changes.gap} characters left out …]\n"
-        if log.gap_is_new():
-            gap = {"attempt_id": log.attempt_id, "seq": GAP_SEQ, "written_at": now, "text": text}
-            connection.execute(insert(log_chunks), [gap])
-        else:
-            connection.execute(
-                update(log_chunks)
-                .where(log_chunks.c.attempt_id == log.attempt_id, log_chunks.c.seq == GAP_SEQ)
-                .values(text=text)
-            )
+    if chunks:
+        now = time.time()
+        connection.execute(
+            insert(log_chunks),
+            [
+                {"attempt_id": attempt_id, "seq": seq, "written_at": now, "text": text}
+                for seq, text in chunks.items()
+            ],
+        )
 
 
 def read(connection: Connection, attempt_id: int, after: int = 0) -> list[tuple[int, str]]:

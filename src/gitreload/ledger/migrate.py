@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from gitreload.ledger.database import Database
+from gitreload.ledger.database import Database, unavailable
 from gitreload.locks import Lock
 from gitreload.model import PermanentError
 
@@ -19,22 +19,32 @@ VERSION = "0001"
 
 def migrate(database: Database, state_dir: Path) -> None:
     """Create or upgrade the tables. Raises PermanentError where the ledger is newer than we are."""
-    with database.read() as connection:
-        version = _version(connection)
-    if version == VERSION:
-        return
-    lock = Lock.take(state_dir / "migrate.lock", wait=True)
+    if database.path.exists():
+        with database.read() as connection:
+            if _version(connection) == VERSION:
+                return
+    with _lock(state_dir):
+        database.create()
+        with database.write() as connection:
+            version = _version(connection)
+            if version is not None and version > VERSION:
+                raise PermanentError(
+                    f"the ledger {database.path} was written by a newer gitreload (ledger version "
+                    f"{version}, this program knows {VERSION}): install that version again, or "
+                    "put back a backup of the ledger from before the upgrade"
+                )
+            if version != VERSION:
+                _upgrade(connection)
+
+
+def _lock(state_dir: Path) -> Lock:
+    path = state_dir / "migrate.lock"
+    try:
+        lock = Lock.take(path, wait=True)
+    except OSError as error:
+        raise unavailable(str(path), error) from error
     assert lock is not None, "a waiting take returns a lock"
-    with lock, database.write() as connection:
-        version = _version(connection)
-        if version is not None and version > VERSION:
-            raise PermanentError(
-                f"the ledger {database.path} was written by a newer gitreload (ledger version "
-                f"{version}, this program knows {VERSION}): install that version again, or put "
-                "back a backup of the ledger from before the upgrade"
-            )
-        if version != VERSION:
-            _upgrade(connection)
+    return lock
 
 
 def _version(connection: Connection) -> str | None:

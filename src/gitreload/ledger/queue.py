@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
     and_,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -24,9 +24,19 @@ from sqlalchemy import (
     update,
 )
 
-from gitreload.ledger.tables import attempts, checkouts, job_deliveries, jobs
+from gitreload.ledger.tables import (
+    ATTEMPT_RUNNING,
+    attempts,
+    checkouts,
+    in_pool,
+    in_state,
+    job_deliveries,
+    jobs,
+)
 from gitreload.locks import Lock
 from gitreload.model import Action, Attempt, Group, Imported, Job, Reason, State
+
+BY_HAND = "cancelled by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ def claim(
     """
     running = jobs.alias("running")
     taken = exists().where(
-        running.c.state == State.RUNNING.value,
+        in_state(State.RUNNING, running),
         or_(
             running.c.checkout_id == jobs.c.checkout_id,
             and_(
@@ -126,22 +136,24 @@ def claim(
     due = (
         job_query()
         .add_columns(checkouts.c.course_key)
-        .where(_queued(), jobs.c.due_at <= now, checkouts.c.pool == pool, ~taken)
+        .where(in_state(State.QUEUED), jobs.c.due_at <= now, in_pool(pool), ~taken)
         .order_by(jobs.c.due_at, jobs.c.id)
+        .execution_options(yield_per=8)
     )
-    with connection.execution_options(yield_per=8).execute(due) as rows:
+    with connection.execute(due) as rows:
         for row in rows:
             held = lock(row.path)
             if held is not None:
                 break
         else:
             return None
-    job = job_of(row)
-    exclusion = row.course_key if job.action is Action.IMPORT else None
+    found = job_of(row)
+    exclusion = row.course_key if found.action is Action.IMPORT else None
+    job = replace(found, state=State.RUNNING, started_at=now, exclusion=exclusion)
     connection.execute(
         update(jobs)
         .where(jobs.c.id == job.id)
-        .values(state=State.RUNNING.value, started_at=now, exclusion=exclusion)
+        .values(state=job.state.value, started_at=now, exclusion=exclusion)
     )
     attempt = connection.execute(
         insert(attempts)
@@ -162,7 +174,7 @@ def next_due(connection: Connection, now: float, pool: str) -> float | None:
     return connection.execute(
         select(jobs.c.due_at)
         .join(checkouts, checkouts.c.id == jobs.c.checkout_id)
-        .where(_queued(), jobs.c.due_at > now, checkouts.c.pool == pool)
+        .where(in_state(State.QUEUED), jobs.c.due_at > now, in_pool(pool))
         .order_by(jobs.c.due_at)
         .limit(1)
     ).scalar()
@@ -172,7 +184,7 @@ def take_exclusion(connection: Connection, job: Job, key: str) -> bool:
     """Reserve `key` for this running job; False where another running job has it."""
     taken = connection.execute(
         select(jobs.c.id).where(
-            jobs.c.state == State.RUNNING.value, jobs.c.exclusion == key, jobs.c.id != job.id
+            in_state(State.RUNNING), jobs.c.exclusion == key, jobs.c.id != job.id
         )
     ).first()
     if taken is not None:
@@ -244,7 +256,7 @@ def fail(
 
 
 def cancel(connection: Connection, job: Job, now: float) -> None:
-    _finish(connection, job, State.CANCELLED, now, "cancelled by hand", None)
+    _finish(connection, job, State.CANCELLED, now, BY_HAND, None)
 
 
 def requeue(connection: Connection, job: Job, now: float, due_at: float, **changes: Any) -> int:
@@ -252,20 +264,29 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
 
     Where a queued job of the checkout exists already (a push came during the run), they merge:
     its deliveries are linked to that one, and this one ends as superseded by it. A job that
-    somebody asked to cancel meanwhile is cancelled instead.
+    somebody asked to cancel meanwhile is cancelled instead. One that does not run any more was
+    ended by somebody else, and is left as it is.
     """
-    if connection.execute(select(jobs.c.cancel).where(jobs.c.id == job.id)).scalar_one():
+    cancelled = connection.execute(
+        select(jobs.c.cancel).where(jobs.c.id == job.id, in_state(State.RUNNING))
+    ).scalar_one_or_none()
+    if cancelled is None:
+        return job.id
+    if cancelled:
         cancel(connection, job, now)
         return job.id
     queued = connection.execute(
-        select(jobs.c.id, jobs.c.action).where(_queued(), jobs.c.checkout_id == job.checkout_id)
+        select(jobs.c.id, jobs.c.action).where(
+            in_state(State.QUEUED), jobs.c.checkout_id == job.checkout_id
+        )
     ).one_or_none()
-    values = {"exclusion": None, "cancel": False, "started_at": None}
     if queued is None:
         connection.execute(
             update(jobs)
             .where(jobs.c.id == job.id)
-            .values(state=State.QUEUED.value, due_at=due_at, **values, **changes)
+            .values(
+                state=State.QUEUED.value, due_at=due_at, started_at=None, exclusion=None, **changes
+            )
         )
         return job.id
     importing = Action.IMPORT.value in (queued.action, job.action.value)
@@ -275,6 +296,7 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
         .values(
             action=(Action.IMPORT if importing else Action.UPDATE).value,
             force=True if job.force else jobs.c.force,
+            wanted=func.coalesce(jobs.c.wanted, job.wanted),
         )
     )
     link_deliveries(connection, job.id, queued.id)
@@ -305,22 +327,33 @@ def link_deliveries(connection: Connection, source: int, target: int) -> None:
     connection.execute(insert(job_deliveries).from_select(["job_id", *columns], moved))
 
 
+def interrupt(connection: Connection, job: Job, attempt: Attempt, now: float, why: str) -> int:
+    """End an attempt from outside, and queue its job again at once, or cancel it where asked."""
+    standing = requeue(connection, job, now, now)
+    ended = get(connection, job.id)
+    cancelled = ended is not None and ended.state is State.CANCELLED
+    close_attempt(connection, attempt.id, "cancelled" if cancelled else "interrupted", now, why)
+    return standing
+
+
 def ask_cancel(connection: Connection, job: Job, now: float) -> Job:
-    """Cancel a queued job at once; ask the worker of a running one to stop."""
-    if job.state is State.QUEUED:
-        cancel(connection, job, now)
-    elif job.state is State.RUNNING:
-        connection.execute(update(jobs).where(jobs.c.id == job.id).values(cancel=True))
-    found = get(connection, job.id)
-    assert found is not None, "a job that was just updated exists"
-    return found
+    """Cancel a queued job at once; ask the worker of a running one to stop. What it is now."""
+    # Each only if the job is still in that state: it may have been claimed since it was read.
+    this = update(jobs).where(jobs.c.id == job.id)
+    connection.execute(
+        this.where(in_state(State.QUEUED)).values(
+            state=State.CANCELLED.value, finished_at=now, error=BY_HAND, failing=False
+        )
+    )
+    connection.execute(this.where(in_state(State.RUNNING)).values(cancel=True))
+    return get(connection, job.id) or job
 
 
 def cancelling(connection: Connection) -> Sequence[int]:
     """Running jobs that somebody asked to stop."""
     return (
         connection.execute(
-            select(jobs.c.id).where(jobs.c.state == State.RUNNING.value, jobs.c.cancel.is_(True))
+            select(jobs.c.id).where(in_state(State.RUNNING), jobs.c.cancel.is_(True))
         )
         .scalars()
         .all()
@@ -329,17 +362,13 @@ def cancelling(connection: Connection) -> Sequence[int]:
 
 def running_attempts(connection: Connection) -> list[tuple[Job, Attempt]]:
     """What the ledger believes to be running, with the attempt of each."""
-    rows = connection.execute(select(attempts).where(attempts.c.result == "running")).all()
+    rows = connection.execute(select(attempts).where(ATTEMPT_RUNNING)).all()
     found = []
     for row in rows:
         job = get(connection, row.job_id)
         if job is not None:
             found.append((job, attempt_of(row)))
     return found
-
-
-def _queued() -> ColumnElement[bool]:
-    return jobs.c.state == State.QUEUED.value
 
 
 def _finish(

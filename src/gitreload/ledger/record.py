@@ -16,13 +16,15 @@ from sqlalchemy import Connection, Dialect, bindparam, func, insert, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from gitreload.ledger.database import raw_cursor
-from gitreload.ledger.tables import checkouts, deliveries, job_deliveries, jobs
+from gitreload.ledger.tables import checkouts, deliveries, in_state, job_deliveries, jobs
 from gitreload.model import Action, Checkout, Delivery, Outcome, Push, Reason, State
 from gitreload.remotes import mask
 
 # What a stored body may take, compressed. GitHub sends up to 25 MiB; the repository, the branch
 # and the revisions stand at its beginning and are kept in columns anyway.
 BODY_LIMIT = 256 * 1024
+_STRENGTH = {outcome: place for place, outcome in enumerate(Outcome)}
+_encode = json.JSONEncoder(check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Statements:
         )
         self.queued = _Prepared(
             select(jobs.c.id, jobs.c.action, jobs.c.due_at).where(
-                jobs.c.checkout_id == bindparam("checkout_id"), jobs.c.state == State.QUEUED.value
+                jobs.c.checkout_id == bindparam("checkout_id"), in_state(State.QUEUED)
             ),
             dialect,
         )
@@ -147,7 +149,7 @@ class Statements:
             .where(
                 deliveries.c.forge == bindparam("forge"),
                 deliveries.c.delivery_id == bindparam("delivery"),
-                jobs.c.state == State.SUCCEEDED.value,
+                in_state(State.SUCCEEDED),
             ),
             dialect,
         )
@@ -193,7 +195,7 @@ class Recorder:
             outcomes.append(outcome)
             reached.append((job, target.push))
             wake = wake or due
-        outcome = min(outcomes, key=list(Outcome).index) if outcomes else entry.outcome
+        outcome = min(outcomes, key=_STRENGTH.__getitem__) if outcomes else entry.outcome
         delivery = self._insert(arrival, outcome, entry.detail, bool(entry.targets))
         self._links += [_link(job, delivery, push) for job, push in reached]
         return Recorded(delivery, outcome, tuple(job for job, _ in reached), wake)
@@ -291,7 +293,7 @@ class Recorder:
 
     def _insert(self, arrival: Arrival, outcome: Outcome, detail: str, keep_body: bool) -> int:
         delivery = arrival.delivery
-        body = zlib.compress(arrival.body[: 4 * BODY_LIMIT], 1)[:BODY_LIMIT] if keep_body else None
+        body = _compressed(arrival.body) if keep_body else None
         row = {
             "received_at": arrival.received_at,
             "forge": delivery.forge,
@@ -303,12 +305,19 @@ class Recorder:
             "detail": detail,
             "repository": delivery.pushes[0].repository if delivery.pushes else None,
             "peer": arrival.peer,
-            "headers": json.dumps(arrival.headers),
+            "headers": _encode(arrival.headers),
             "body": body,
             "body_size": len(arrival.body),
         }
         inserted: int = self._sql.new_delivery.run(self._cursor, row).fetchone()[0]
         return inserted
+
+
+def _compressed(body: bytes) -> bytes:
+    # Setting up zlib's default of 256 KiB costs more than packing a usual body: a smaller window
+    # and smaller tables take less than half the time, and pack 7 KB just as tightly.
+    packer = zlib.compressobj(1, zlib.DEFLATED, wbits=13, memLevel=6)
+    return (packer.compress(body[: 4 * BODY_LIMIT]) + packer.flush())[:BODY_LIMIT]
 
 
 def _covered(checkout: int, action: Action, done: frozenset[tuple[int, str]]) -> bool:

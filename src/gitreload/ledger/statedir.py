@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from pathlib import Path
 
 from gitreload.model import PermanentError, TransientError
@@ -14,6 +15,8 @@ NETWORK = frozenset(
     {"afs", "ceph", "cifs", "coda", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs"}
     | {"glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
 )
+# How mountinfo writes a space, tab, newline or backslash of a name: proc(5).
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def prepare(state_dir: Path) -> None:
@@ -59,16 +62,16 @@ def _check_owner(state_dir: Path) -> None:
 def file_system(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str:
     """The type of the file system that holds `path`: proc(5), mountinfo; "" where unknown."""
     try:
-        lines = mountinfo.read_text(errors="surrogateescape").splitlines()
+        lines = mountinfo.read_bytes().splitlines()
     except OSError:
         return ""
-    target = str(path.resolve())
-    best, kind = "", ""
+    target = os.fsencode(path.resolve())
+    best, kind = b"", b""
     for line in lines:
-        before, _, after = line.partition(" - ")
-        mount = before.split(" ")[4].encode().decode("unicode_escape")
-        inside = target == mount or target.startswith(mount.rstrip("/") + "/")
+        before, _, after = line.partition(b" - ")
+        mount = _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
+        inside = target == mount or target.startswith(mount.rstrip(b"/") + b"/")
         # A later line lies over an earlier one at the same place.
         if inside and len(mount) >= len(best):
-            best, kind = mount, after.split(" ")[0]
-    return kind
+            best, kind = mount, after.split(b" ")[0]
+    return kind.decode("ascii", "replace")
