@@ -1,0 +1,120 @@
+"""The checkouts of one `REPODIR`, for all threads: when to look at what."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gitreload.checkouts.identities import Identities
+from gitreload.checkouts.index import Index
+from gitreload.checkouts.match import Match, Wanted, matches, near_misses
+from gitreload.model import Checkout
+
+# A push that reaches no checkout makes us look at all of them, but no more often than this.
+LOOK_SECONDS = 1.0
+# A push that does reach one may concern another too, which got this remote a moment ago. To see
+# that, all are looked at whenever it costs no more than this share of the time since: every 0.1 s
+# where there are a few checkouts, every 20 s where there are ten thousand.
+LOOK_SHARE = 0.005
+
+
+class Checkouts:
+    """The checkouts below `repodir`. Any thread may ask, at any time.
+
+    `remotes` has further URLs by directory: what `REPOS.<dir>.REMOTES` says. Every method reads
+    files and may take as long as the file system does; the first look at 10,000 checkouts takes
+    about a second. Every method raises RepodirError where `repodir` cannot be listed.
+    """
+
+    def __init__(
+        self,
+        repodir: Path,
+        remotes: Mapping[str, Sequence[str]],
+        identities: Identities | None = None,
+    ) -> None:
+        self._index = Index(repodir, remotes, identities or Identities())
+        self._looked = threading.Condition()
+        self._began: float | None = None
+        self._cost = 0.0
+
+    def match(self, urls: Sequence[str], branch: str) -> Match:
+        """What a push of `branch` to the repository with these URLs means here."""
+        return self.match_many([(urls, branch)])[0]
+
+    def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
+        """`match` for several pushes (URLs and branch), with one look for all of them.
+
+        Where one reaches no checkout, all checkouts are looked at, which may have to wait for up
+        to LOOK_SECONDS after the last time.
+        """
+        arrived = time.monotonic()
+        wanted = [Wanted.of(urls, branch) for urls, branch in queries]
+        with self._looked:
+            self._glance(arrived)
+            found = self._matches(wanted)
+            if any(
+                push.identities and not match.found
+                for push, match in zip(wanted, found, strict=True)
+            ):
+                self._look_after(arrived)
+                found = self._matches(wanted)
+            return self._with_near_misses(wanted, found)
+
+    def look(self) -> None:
+        """Look at everything now, so that later calls have less to do."""
+        with self._looked:
+            self._look()
+
+    def all(self) -> tuple[Checkout, ...]:
+        """All checkouts as they are now, also those with a problem, by directory."""
+        with self._looked:
+            self._look()
+            return tuple(sorted(self._index.all(), key=lambda checkout: checkout.directory))
+
+    def get(self, directory: str) -> Checkout | None:
+        """The checkout with this name or alias, as it is now; None where there is none.
+
+        Takes any string; only names that a look would find lead anywhere.
+        """
+        with self._looked:
+            return self._index.get(directory)
+
+    def _glance(self, now: float) -> None:
+        """See what a push may touch: new names, clones that git was making; or everything."""
+        due = self._began is None or now - self._began > self._cost / LOOK_SHARE
+        if due or self._index.changed():
+            self._look()
+        else:
+            self._index.reread_incomplete()
+
+    def _look_after(self, arrived: float) -> None:
+        """Return once there was a look that began after `arrived`, by whomever."""
+        while self._began is None or self._began < arrived:
+            wait = 0.0 if self._began is None else self._began + LOOK_SECONDS - time.monotonic()
+            if wait > 0:
+                self._looked.wait(wait)
+            else:
+                self._look()
+
+    def _look(self) -> None:
+        began = time.monotonic()
+        self._index.look()
+        self._began, self._cost = began, time.monotonic() - began
+        self._looked.notify_all()
+
+    def _matches(self, wanted: Sequence[Wanted]) -> list[Match]:
+        asked = frozenset[str]().union(*(push.identities for push in wanted))
+        return matches(wanted, self._index.known_as(asked))
+
+    def _with_near_misses(self, wanted: Sequence[Wanted], found: list[Match]) -> list[Match]:
+        if all(match.known for match in found):
+            return found
+        names = frozenset[str]().union(*(push.names for push in wanted))
+        near = near_misses(names, self._index.all())
+        return [
+            match if match.known else replace(match, near=push.near(near))
+            for push, match in zip(wanted, found, strict=True)
+        ]
