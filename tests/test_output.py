@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitreload import output
-from gitreload.output import LONGEST_LINE, Lines, Output, Records, plain
+from gitreload.process import output
+from gitreload.process.output import LONGEST_LINE, Lines, Output, Records, plain
 from helpers import wait_until
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gitreload import proc, process
+from gitreload import process
 from gitreload.locks import Lock
 from gitreload.model import Group, Interrupted, PermanentError, TransientError
-from gitreload.process import MARKER, Completed, Runner, end_run, environment
+from gitreload.process import MARKER, Completed, Runner, end_run, environment, proc
 from helpers import wait_until
 
 IGNORES_SIGTERM = "import signal, time; signal.signal(15, signal.SIG_IGN); "
@@ -416,9 +416,9 @@ def test_a_member_that_outlives_its_leader_is_not_forgotten(tmp_path: Path, mark
 def test_ending_a_run_never_ends_ourselves(marker: str) -> None:
     code = f"""if True:
         import os
-        from gitreload import proc, process
         from gitreload.model import Group
-        process.end_run(Group(os.getpid(), proc.started_ticks(os.getpid())), {marker!r})
+        from gitreload.process import end_run, proc
+        end_run(Group(os.getpid(), proc.started_ticks(os.getpid())), {marker!r})
         print("alive")
     """
     done = subprocess.run(

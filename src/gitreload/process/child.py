@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from gitreload import proc
 from gitreload.model import GitreloadError, Group, PermanentError, TransientError
+from gitreload.process import proc
 
 # The number of the descriptor that a child writes records to.
 RECORDS = "GITRELOAD_EVIDENCE_FD"

@@ -53,6 +53,11 @@ class Process:
         finally:
             os.close(pidfd)
 
+    def command(self) -> str:
+        """Its command line, cut short; its name where that cannot be read."""
+        words = os.fsdecode(_read(Path(f"/proc/{self.pid}/cmdline"))).split("\0")
+        return " ".join(words).strip()[:100] or self.name
+
     def __str__(self) -> str:
         return f"{self.pid} ({self.name})"
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gitreload import proc
-from gitreload.child import Child, started
 from gitreload.model import Group, Interrupted, TransientError
-from gitreload.output import Lines, Output, Records, plain
+from gitreload.process import proc
+from gitreload.process.child import Child, started, user_name
+from gitreload.process.output import Lines, Output, Records, plain
 from gitreload.remotes import mask
+
+__all__ = ["Completed", "Runner", "end_run", "environment", "proc", "user_name"]
 
 # In the environment of every child: the name of its attempt.
 MARKER = "GITRELOAD_ATTEMPT"
