@@ -1,0 +1,287 @@
+"""What git's words mean: whether a failure may pass by itself, and what a person can do about it.
+
+Pure: text in, an error out. The patterns are those of git 2.31 to 2.51 under `LC_ALL=C`, of curl,
+of OpenSSH, and of what the forges send along.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitreload.model import GitreloadError, PermanentError, TransientError
+from gitreload.remotes import mask, ssh_host
+from gitreload.visible import visible
+
+_LONGEST = 300
+
+
+class BranchGoneError(PermanentError):
+    """The remote has no such branch: deleted, not pushed, or not yet known to a lagging replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a git command failed. `user` is whom it ran as."""
+
+    directory: str
+    path: str
+    url: str
+    branch: str
+    user: str
+
+    def words(self, said: str) -> Mapping[str, str]:
+        """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
+        return {
+            "directory": visible(self.directory),
+            "path": visible(shlex.quote(self.path)),
+            "url": mask(visible(self.url)),
+            "quoted_url": mask(visible(shlex.quote(self.url))),
+            "host": visible(shlex.quote(ssh_host(self.url) or "HOST")),
+            "branch": visible(self.branch),
+            "quoted_branch": visible(shlex.quote(self.branch)),
+            "user": visible(self.user),
+            "said": said,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    pattern: re.Pattern[str]
+    kind: type[GitreloadError]
+    sentence: str
+
+
+def _rule(kind: type[GitreloadError], sentence: str, *patterns: str) -> _Rule:
+    return _Rule(re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE), kind, sentence)
+
+
+_AS_USER = "sudo -u {user} git -C {path} ls-remote origin"
+
+# The first that matches counts: what is specific comes before what it entails.
+_RULES = (
+    _rule(
+        PermanentError,
+        "git does not trust {directory}, because it belongs to another user than {user}: {said}. "
+        "Give it to {user} (chown -R {user} {path}), or let {user} trust that directory: "
+        "sudo -u {user} git config --global --add safe.directory {path}",
+        r"dubious ownership",
+        r"unsafe repository",
+    ),
+    _rule(
+        BranchGoneError,
+        "the branch {branch}, which {directory} follows, is not at {url}: it was deleted, or "
+        "nothing was pushed yet. Push it, or check out another one: git -C {path} switch BRANCH",
+        r"couldn't find remote ref",
+    ),
+    _rule(
+        PermanentError,
+        "{url} uses a protocol that is not allowed for {directory}: {said}. Use another one: "
+        "git -C {path} remote set-url origin URL",
+        r"transport '.*' not allowed",
+    ),
+    _rule(
+        PermanentError,
+        "the host key of {url} is not known to {user}, or has changed: {said}. Compare it with "
+        "what the host publishes, then: sudo -u {user} ssh-keyscan {host} >> ~{user}/.ssh/"
+        "known_hosts (after ssh-keygen -R {host}, where it has changed)",
+        r"host key verification failed",
+        r"remote host identification has changed",
+        r"no .* host key is known for",
+    ),
+    _rule(
+        PermanentError,
+        "{url} does not let {user} in: {said}. Give the public key of {user} read access there, "
+        "then try: sudo -u {user} ssh -T git@{host}",
+        r"permission denied \([a-z,-]*(?:publickey|password|keyboard|gssapi)",
+        r"too many authentication failures",
+        r"no supported authentication methods",
+    ),
+    _rule(
+        PermanentError,
+        "{url} does not accept the credentials that git has as {user}, or needs some: {said}. "
+        "Put them right (a credential helper of {user}, or a deploy key), then try: " + _AS_USER,
+        r"authentication failed",
+        r"could not read (?:username|password)",
+        r"terminal prompts disabled",
+        r"invalid username or (?:password|token)",
+        r"access denied(?! or repository)",
+        r"requested url returned error: 40[13]",
+    ),
+    _rule(
+        PermanentError,
+        "{url} is no repository, or none that {user} may see: {said}. Correct it (git -C {path} "
+        "remote set-url origin URL), or give {user} access, then try: " + _AS_USER,
+        r"repository (?:'.*' )?not found",
+        r"repository not exported",
+        r"does not appear to be a git repository",
+        r"requested url returned error: 404",
+        r"is this a git repository\?",
+        r"project you were looking for could not be found",
+        r"repository either does not exist",
+        r"repository '.*' does not exist",
+    ),
+    _rule(
+        PermanentError,
+        "the certificate of {url} is not trusted: {said}. Install its authority, or name it: "
+        "sudo -u {user} git config --global http.sslCAInfo FILE",
+        r"ssl certificate problem",
+        r"certificate verif",
+        r"ssl: no alternative certificate subject name",
+        r"certificate (?:has expired|subject name)",
+    ),
+    _rule(
+        TransientError,
+        "the disk of {directory} is full: {said}. Free some space on the file system of {path}",
+        r"no space left on device",
+        r"disk quota exceeded",
+    ),
+    _rule(
+        TransientError,
+        "the remote sent nothing for a minute, {url}: {said}",
+        r"operation too slow",
+    ),
+    _rule(
+        TransientError,
+        "{url} has a fault of its own or too much to do: {said}",
+        r"requested url returned error: (?:5\d\d|429|408)",
+        r"too many requests",
+    ),
+    _rule(
+        TransientError,
+        "{url} cannot be reached: {said}. If it stays so, try: " + _AS_USER,
+        r"could ?n[o']t resolve",
+        r"name or service not known",
+        r"temporary failure in name resolution",
+        r"unable to look up",
+        r"(?:failed|could ?n[o']t|unable) to connect",
+        r"could ?n[o']t connect",
+        r"connection refused",
+        r"timed out",
+        r"no route to host",
+        r"is unreachable",
+        r"connection (?:was )?(?:reset|closed|aborted)",
+        r"kex_exchange_identification",
+    ),
+    _rule(
+        TransientError,
+        "the connection to {url} broke off: {said}",
+        r"early eof",
+        r"hung up",
+        r"unexpected disconnect",
+        r"rpc failed",
+        r"transfer closed",
+        r"unexpected eof",
+        r"empty reply from server",
+        r"broken pipe",
+        r"(?:gnutls|openssl|ssl_read|ssl_connect|ssl_error|schannel|http/2)",
+    ),
+    _rule(
+        PermanentError,
+        "a malformed object of {url} is refused: {said}. Have it taken out of the history, or "
+        "let that kind pass: sudo -u {user} git config --global fetch.fsck.KIND warn",
+        r"^error: object [0-9a-f]{40,64}: \w+: ",
+        r"fsck error",
+    ),
+    _rule(
+        PermanentError,
+        "the objects in {directory} are damaged: {said}. Clone it again: mv {path} {path}.damaged "
+        "&& git clone --branch {quoted_branch} {quoted_url} {path}",
+        r"object file .* is empty",
+        r"(?:loose )?object .* is corrupt",
+        r"packfile .*(?:corrupt|cannot be|does not match|is not a)",
+        r"inflate: data stream error",
+        r"unable to unpack .* header",
+        r"unable to (?:read|parse) (?:tree|object|commit|sha1|[0-9a-f]{40})",
+        r"(?:could not|failed to) (?:read|parse|unpack) (?:object|commit|tree)",
+        r"could not (?:read|parse) [0-9a-f]{40}",
+        r"bad (?:object|tree)",
+        r"missing (?:blob|tree|commit|object)",
+        r"did not (?:send all necessary|receive expected) object",
+        r"unable to resolve delta",
+        r"not a valid object",
+    ),
+    _rule(
+        PermanentError,
+        "{path} is no complete git repository: {said}. Clone it again: mv {path} {path}.damaged "
+        "&& git clone --branch {quoted_branch} {quoted_url} {path}",
+        r"not a git repository",
+    ),
+    _rule(
+        PermanentError,
+        "the configuration that git reads for {directory} is wrong: {said}. Correct it",
+        r"bad (?:\w+ )*config",
+        r"unknown repository extension",
+        r"expected git repo version",
+        r"unknown ref storage",
+    ),
+    _rule(
+        PermanentError,
+        "git lacks a program that {directory} needs: {said}. Install it for the user {user}",
+        r"unable to find remote helper",
+        r"is not a git command",
+        r"cannot run .*no such file",
+        r"(?:command )?not found$",
+    ),
+    _rule(
+        TransientError,
+        "the file system of {directory} can only be read: {said}",
+        r"read-only file system",
+    ),
+    _rule(
+        PermanentError,
+        "{user} may not write everything in {directory}: {said}. Give it to {user}: "
+        "chown -R {user} {path}",
+        r"permission denied",
+        r"operation not permitted",
+        r"insufficient permission",
+    ),
+    _rule(
+        PermanentError,
+        "the branch {branch} has a file name that cannot exist in {directory}: {said}. Rename it",
+        r"file name too long",
+        r"invalid path",
+    ),
+    _rule(
+        TransientError,
+        "another git command holds a lock in {directory}: {said}",
+        r"\.lock': file exists",
+        r"cannot lock ref",
+    ),
+)
+
+
+def failure(command: str, output: str, place: Place) -> GitreloadError:
+    """Why `command` (as in "git fetch") failed, from its `output`: transient unless we know better.
+
+    Takes any output. The message quotes one line of it at most, and no credentials.
+    """
+    for rule in _RULES:
+        found = rule.pattern.search(output)
+        if found:
+            said = _shown(_line_around(output, found.start()))
+            return rule.kind(rule.sentence.format_map(place.words(said)))
+    return TransientError(
+        f"{command} failed in {visible(place.directory)}: {_shown(_last_line(output))}"
+    )
+
+
+def _line_around(text: str, position: int) -> str:
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    return text[start:] if end < 0 else text[start:end]
+
+
+def _last_line(text: str) -> str:
+    """The last line that says something; git's hints, and its advice after an error, do not."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("hint:")]
+    told = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (told or lines or ["it said nothing"])[-1]
+
+
+def _shown(line: str) -> str:
+    line = re.sub(r"^(?:(?:fatal|error|remote|warning): *)+", "", line.strip(), flags=re.IGNORECASE)
+    line = mask(visible(line)).rstrip(".")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -1,0 +1,126 @@
+"""The files below a checkout's `.git`: refs read, stale ones of a crash removed, without git.
+
+A git process costs as much as reading a hundred refs; on the way from push to files, two of them
+(fetch, reset) are enough. Formats: https://git-scm.com/docs/gitrepository-layout
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+_SYMBOLIC = "ref: "
+# git follows no more: https://git-scm.com/docs/git-symbolic-ref
+_DEEPEST = 5
+
+# What an interrupted operation leaves, and what to call it. `reset` ends a merge by itself, but
+# keeps the directories of the others, with which git would refuse the next one.
+_UNFINISHED = {
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "sequencer": "cherry-pick or revert",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase or am",
+}
+
+
+class OnlyGitKnowsError(Exception):
+    """The refs are kept in another way than in files."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitFiles:
+    """`own` has `HEAD` and the index, `common` the refs; two places in a linked worktree."""
+
+    own: Path
+    common: Path
+
+    @classmethod
+    def of(cls, path: str) -> GitFiles:
+        """Those of the checkout at `path`. Raises OSError where there are none."""
+        own = Path(path, ".git")
+        if own.is_file():
+            own = Path(path, own.read_text().strip().removeprefix("gitdir: "))
+        try:
+            common = own / (own / "commondir").read_text().strip()
+        except FileNotFoundError:
+            common = own
+        return cls(own, common)
+
+    def head(self) -> str | None:
+        """The full name of the ref that `HEAD` names, None where it is detached.
+
+        During a rebase, when `HEAD` is detached, that is the branch which is being rebased.
+        """
+        text = (self.own / "HEAD").read_text().strip()
+        if text.startswith(_SYMBOLIC):
+            self._check_format()
+            return text.removeprefix(_SYMBOLIC).strip()
+        for state in ("rebase-merge", "rebase-apply"):
+            name = self.own / state / "head-name"
+            if name.is_file():
+                return name.read_text().strip()
+        return None
+
+    def detached(self) -> bool:
+        return not (self.own / "HEAD").read_text().startswith(_SYMBOLIC)
+
+    def revision(self, ref: str) -> str | None:
+        """The revision of a full ref name, None where there is no such ref."""
+        self._check_format()
+        for _ in range(_DEEPEST):
+            try:
+                text = (self.common / ref).read_text().strip()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return self._packed(ref)
+            if not text.startswith(_SYMBOLIC):
+                break
+            ref = text.removeprefix(_SYMBOLIC)
+        if not REVISION.fullmatch(text):
+            raise OnlyGitKnowsError
+        return text
+
+    def unfinished(self) -> list[str]:
+        """The operations that were begun and not ended."""
+        return [name for file, name in _UNFINISHED.items() if (self.own / file).exists()]
+
+    def forget_unfinished(self) -> None:
+        """Remove what `git reset --hard` leaves of them."""
+        for name in ("sequencer", "rebase-merge", "rebase-apply"):
+            if (self.own / name).exists():
+                shutil.rmtree(self.own / name)
+
+    def locks(self, *, deep: bool) -> list[Path]:
+        """The lock files; only with `deep` those of single refs too, for which all are walked."""
+        return sorted({*self._top_locks(), *(self._deep_locks() if deep else ())})
+
+    def _top_locks(self) -> Iterator[Path]:
+        for folder in {self.own, self.common}:
+            for name in ("index", "HEAD", "config", "shallow", "packed-refs"):
+                lock = folder / f"{name}.lock"
+                if lock.exists():
+                    yield lock
+
+    def _deep_locks(self) -> Iterator[Path]:
+        for folder in {self.own, self.common}:
+            yield from folder.glob("*.lock")
+            yield from (folder / "refs").rglob("*.lock")
+        yield from (self.common / "objects/info").rglob("*.lock")
+
+    def _packed(self, ref: str) -> str | None:
+        try:
+            packed = (self.common / "packed-refs").read_bytes()
+        except FileNotFoundError:
+            return None
+        before, found, _ = packed.partition(f" {ref}\n".encode("utf-8", "surrogateescape"))
+        return before.rpartition(b"\n")[2].decode("ascii") if found else None
+
+    def _check_format(self) -> None:
+        if (self.common / "reftable").exists():
+            raise OnlyGitKnowsError

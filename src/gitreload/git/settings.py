@@ -1,0 +1,68 @@
+"""Under which settings git runs: an environment that nothing of ours or of a payload leaks into.
+
+What the operator configured for git and ssh stays in force (credentials, proxies, certificates,
+`core.sshCommand`); what would run code of the checkout, ask at a terminal or work in the
+background does not. Everything is passed by the environment, as git does since 2.31:
+https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gitreload.process import environment
+
+# The kinds of flaws that old clients left in many histories, and that do no harm. GitLab lets
+# the same three pass: https://docs.gitlab.com/administration/gitaly/consistency_checks/
+_OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode")
+
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "fetch.recurseSubmodules": "no",
+    "submodule.recurse": "false",
+    "fetch.writeCommitGraph": "false",
+    "transfer.fsckObjects": "true",
+    "fetch.fsckObjects": "true",
+    **{f"fetch.fsck.{flaw}": "warn" for flaw in _OLD_FLAWS},
+    "http.followRedirects": "initial",
+    # A server that packs sends a few bytes every 5 s, so that only silence counts as a stall.
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "60",
+    "color.ui": "false",
+    "advice.fetchShowForcedUpdates": "false",
+}
+
+_VARIABLES = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "SSH_ASKPASS_REQUIRE": "never",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_ADVICE": "0",
+    "LC_ALL": "C",  # so that messages are those we know
+}
+
+_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20"
+
+
+def git_environment(path: str, protocol: str) -> dict[str, str]:
+    """For a git command in the checkout at `path`; of all protocols it may speak this one."""
+    variables = environment() | _VARIABLES
+    variables["GIT_ALLOW_PROTOCOL"] = protocol
+    # A checkout whose .git is damaged must not be taken for a part of a repository around it.
+    variables["GIT_CEILING_DIRECTORIES"] = str(Path(path).parent)
+    variables["GIT_CONFIG_COUNT"] = str(len(_SETTINGS))
+    for number, (key, value) in enumerate(_SETTINGS.items()):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
+
+
+def with_patient_ssh(variables: dict[str, str]) -> dict[str, str]:
+    """`variables` for an ssh that never asks and notices a dead line, unless they name one."""
+    if "GIT_SSH" in variables or "GIT_SSH_COMMAND" in variables:
+        return variables
+    return variables | {"GIT_SSH_COMMAND": _SSH}
