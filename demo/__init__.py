@@ -1,0 +1,1 @@
+"""`make demo`: a real push over real HTTP becomes an imported course."""

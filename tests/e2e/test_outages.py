@@ -1,0 +1,174 @@
+"""What is broken around us gives the right answer and a clear line, and mends without a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from helpers import wait_until
+
+from e2e.deployment import Deployment, deployment
+
+needs_mount = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None,
+    reason="mounting a small file system needs root",
+)
+
+
+@contextmanager
+def tmpfs(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
+    )
+    if done.returncode:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@needs_mount
+def test_a_full_disk_is_refused_and_forgotten_once_there_is_room(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "small", "8m"), deployment(
+        tmp_path / "host", STATE_DIR=str(tmp_path / "small/state")
+    ) as here:
+        remote = here.course("rivers")
+        here.start()
+        ballast = tmp_path / "small/ballast"
+        with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(b"\0" * 4096)
+                file.flush()
+        answer = wait_until(lambda: _refused(here, remote), what="a refusal")
+        assert answer["headers"]["retry-after"]
+        assert "disk is full" in answer["msg"]
+        assert "disk is full" in here.log.read_text()
+        ballast.unlink()
+        revision = remote.commit({"a": "after\n"})
+        assert here.deliver(remote, revision).status == 200
+        here.settle()
+        assert here.head("rivers") == revision
+
+
+def _refused(here: Deployment, remote: object) -> dict[str, object]:
+    answer = here.deliver(remote)  # type: ignore[arg-type]
+    return {"headers": answer.headers, **answer.body} if answer.status == 503 else {}
+
+
+@needs_mount
+def test_a_read_only_state_directory(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "small", "16m"):
+        state = tmp_path / "small/state"
+        state.mkdir()
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "small")], check=True)
+        with deployment(tmp_path / "host", STATE_DIR=str(state)) as here:
+            remote = here.course("rivers")
+            here.start()
+            answer = here.deliver(remote)
+            assert answer.status == 503
+            assert here.get("/readyz").status == 503
+            assert str(state) in here.log.read_text()
+            subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "small")], check=True)
+            wait_until(lambda: here.get("/readyz").status == 200, what="a start")
+            assert here.deliver(remote).status == 200
+            here.settle()
+            assert here.jobs()[0]["state"] == "succeeded"
+
+
+def test_a_missing_repodir(here: Deployment) -> None:
+    remote = here.course("rivers")
+    away = here.repodir.rename(here.folder / "away")
+    here.start()
+    answer = here.deliver(remote)
+    assert answer.status == 503
+    assert str(here.repodir) in answer.body["msg"]
+    away.rename(here.repodir)
+    assert here.deliver(remote).status == 200
+    here.settle()
+    assert here.jobs()[0]["state"] == "succeeded"
+
+
+def test_a_missing_platform_is_tried_again(here: Deployment) -> None:
+    remote = here.course("rivers")
+    away = here.platform.edx_platform.rename(here.folder / "away")
+    here.start()
+    [job] = here.deliver(remote).body["jobs"]
+    wait_until(lambda: _show(here, job)["error"], what="a failed try")
+    shown = _show(here, job)
+    assert shown["state"] == "queued"
+    assert "EDX_PLATFORM" in str(shown["error"])
+    away.rename(here.platform.edx_platform)
+    here.settle()
+    assert _show(here, job)["state"] == "succeeded"
+
+
+def test_a_remote_that_refuses_then_answers(here: Deployment) -> None:
+    remote = here.course("rivers")
+    away = remote.bare.rename(here.folder / "away")
+    here.start()
+    [job] = here.deliver(remote, "ab" * 20, route="/update").body["jobs"]
+    wait_until(lambda: _show(here, job)["error"], what="a failed try")
+    away.rename(remote.bare)
+    revision = remote.commit({"a": "1\n"})
+    here.deliver(remote, revision, route="/update")
+    here.settle()
+    assert here.head("rivers") == revision
+
+
+def test_a_remote_that_stalls_does_not_hold_other_checkouts_for_ever(tmp_path: Path) -> None:
+    with _stalling_server() as url, deployment(
+        tmp_path / "host", GIT_TIMEOUT_SECONDS=1, NUM_THREADS=1
+    ) as here:
+        stalled = here.course("stalled")
+        other = here.course("other")
+        subprocess.run(
+            ["git", "remote", "set-url", "origin", url], cwd=here.repodir / "stalled", check=True
+        )
+        here.write_config(REPOS={"stalled": {"REMOTES": [stalled.url]}})
+        here.start()
+        [job] = here.deliver(stalled, route="/update").body["jobs"]
+        wait_until(lambda: _show(here, job)["state"] == "running", what="the stalled job to run")
+        revision = other.commit({"a": "1\n"})
+        here.deliver(other, revision, route="/update")
+        wait_until(lambda: here.head("other") == revision, what="the other checkout to be current")
+        assert "timed out" in str(_show(here, job)["error"]) or "1 s" in str(
+            _show(here, job)["error"]
+        )
+
+
+def _show(here: Deployment, job: int) -> dict[str, object]:
+    shown = json.loads(here.run("show", "--json", str(job)).stdout)
+    return dict(shown.get("job", shown))
+
+
+@contextmanager
+def _stalling_server() -> Iterator[str]:
+    """Accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    held.append(server.accept()[0])
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/a/stalled.git"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            for connection in held:
+                connection.close()

@@ -1,0 +1,65 @@
+"""Any server, any number of processes: every promise holds, and work needs no first request."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.deployment import COMMAND, Deployment
+from helpers import wait_until
+
+GUNICORN = str(COMMAND.with_name("gunicorn"))
+UVICORN = str(COMMAND.with_name("uvicorn"))
+
+SERVERS = {
+    "uvicorn": [UVICORN, "gitreload.asgi:app", "--host", "127.0.0.1", "--port", "PORT"],
+    "sync": [GUNICORN, "-b", "127.0.0.1:PORT", "-w", "4", "gitreload.web:app"],
+    "preload": [GUNICORN, "-b", "127.0.0.1:PORT", "-w", "4", "--preload", "gitreload.web:app"],
+    "gthread": [
+        GUNICORN, "-b", "127.0.0.1:PORT", "-w", "2", "-k", "gthread", "--threads", "4",
+        "gitreload.web:app",
+    ],
+    "asgi": [GUNICORN, "-b", "127.0.0.1:PORT", "-w", "2", "-k", "asgi", "gitreload.asgi:app"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_push_is_imported_once(here: Deployment, server: str) -> None:
+    remotes = [here.course(name) for name in ("rivers", "lakes", "seas")]
+    here.platform.behave(import_seconds=0.1)
+    process = here.start(*(word.replace("PORT", str(here.port)) for word in SERVERS[server]))
+    for remote in remotes:
+        revision = remote.commit({"about/overview.html": "<h2>New</h2>\n"})
+        answers = [here.deliver(remote, revision) for _ in range(8)]
+        assert {answer.status for answer in answers} == {200}
+    here.settle()
+    assert here.platform.journal("overlap") == []
+    for remote in remotes:
+        name = remote.bare.stem
+        imported = here.platform.course(f"Brook/{name}/2026")
+        assert imported is not None
+        assert imported["revision"] == here.head(name)
+    assert here.stop(process) == 0
+
+
+@pytest.mark.parametrize("server", ["sync", "preload"])
+def test_queued_work_starts_without_a_request(here: Deployment, server: str) -> None:
+    here.course("rivers")
+    here.run("sync", "rivers")
+    process = here.start_unasked(
+        *(word.replace("PORT", str(here.port)) for word in SERVERS[server])
+    )
+    wait_until(lambda: here.platform.journal("end"), what="an import")
+    assert here.stop(process) == 0
+
+
+def test_importing_the_module_starts_nothing(tmp_path: Path) -> None:
+    import subprocess
+
+    code = "import threading, gitreload.web, gitreload.asgi; print(threading.active_count())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "1"
