@@ -19,7 +19,7 @@ from gitreload.engines import Engine
 from gitreload.engines.embedded import EmbeddedEngine
 from gitreload.importers.git_add_course import GitAddCourse
 from gitreload.ledger import Ledger, LedgerUnavailable
-from gitreload.locks import Lock
+from gitreload.locks import Lock, slot_path
 from gitreload.model import GitreloadError, PermanentError
 from gitreload.receiver import Receiver
 from gitreload.worker import Stops, Tools, Worker
@@ -174,7 +174,7 @@ class Runtime:
             thread = self._slots.get(number)
             if thread is not None and thread.is_alive():
                 continue
-            slot = Lock.take(settings.state_dir / "slots" / f"{number}.lock")
+            slot = Lock.take(slot_path(settings.state_dir, number))
             if slot is None:
                 continue
             thread = threading.Thread(

@@ -16,6 +16,10 @@ class Importer(Protocol):
         """As in the configuration, and in messages."""
         ...
 
+    def check(self) -> None:
+        """Whether the platform is there; raises TransientError."""
+        ...
+
     def settings_digest(self, checkout: Checkout) -> str:
         """Everything besides the revision that decides an import's result, as short hex."""
         ...

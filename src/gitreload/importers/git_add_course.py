@@ -62,7 +62,7 @@ class GitAddCourse:
 
     def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
         """See `Importer`."""
-        self._check_platform()
+        self.check()
         self._check_checkout(checkout)
         key = self._check_course(checkout)
         minutes = self._settings.subprocess_timeout_minutes
@@ -86,8 +86,8 @@ class GitAddCourse:
             evidence.prove(key, checkout.path, revision)
         return Imported(key, self.settings_digest(checkout))
 
-    def _check_platform(self) -> None:
-        """What is missing may be back soon (a mount, an upgrade), so all of this is transient."""
+    def check(self) -> None:
+        """See `Importer`. What is missing may be back soon: a mount, an upgrade."""
         manage = self._settings.edx_platform / "manage.py"
         if not manage.is_file():
             raise TransientError(

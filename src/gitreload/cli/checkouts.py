@@ -1,0 +1,105 @@
+"""`gitreload list`, and finding the checkout that somebody names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitreload.cli import output
+from gitreload.cli.output import Json, short, state_of, when
+from gitreload.cli.state import ledger_exists, load_settings, open_ledger
+from gitreload.model import Checkout, GitreloadError
+
+if TYPE_CHECKING:
+    from gitreload.checkouts import Checkouts
+    from gitreload.config import Settings
+    from gitreload.ledger import CheckoutRecord
+
+
+def list_checkouts(as_json: Json = False) -> None:
+    """List the checkouts, and how their last jobs ended."""
+    from gitreload.checkouts.revision import revision
+    from gitreload.remotes import mask
+
+    settings = load_settings()
+    found = open_checkouts(settings).all()
+    known = _known(settings)
+    rows = [(each, revision(each.path), known.get(each.path)) for each in found]
+    if as_json:
+        output.print_json(
+            [
+                {
+                    **output.data(each),
+                    "origin": mask(each.origin) if each.origin else None,
+                    "revision": head,
+                    "course_key": record.course_key if record else None,
+                    "last_job": record.last_job if record else None,
+                }
+                for each, head, record in rows
+            ]
+        )
+    elif rows:
+        output.table(_COLUMNS, [_row(*row) for row in rows])
+    else:
+        output.note(f"there is no checkout below REPODIR, {settings.repodir}: clone one there")
+
+
+_COLUMNS = (
+    "checkout", "remote", "branch", "revision", "last result", "when", "job", "problem"
+)  # fmt: skip
+
+
+def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) -> tuple[str, ...]:
+    from gitreload.remotes import mask
+
+    job = record.last_job if record else None
+    return (
+        checkout.directory,
+        mask(checkout.origin or ""),
+        checkout.follows or "",
+        short(head),
+        state_of(job) if job else "",
+        when(job.finished_at or job.started_at or job.queued_at) if job else "",
+        str(job.id) if job else "",
+        checkout.problem or "",
+    )
+
+
+def _known(settings: Settings) -> dict[str, CheckoutRecord]:
+    if not ledger_exists(settings):
+        return {}
+    with open_ledger(settings) as ledger:
+        return ledger.last_results()
+
+
+def open_checkouts(settings: Settings) -> Checkouts:
+    from gitreload.checkouts import Checkouts
+
+    remotes = {name: repo.remotes for name, repo in settings.repos.items() if repo.remotes}
+    return Checkouts(settings.repodir, remotes)
+
+
+def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checkout:
+    """The checkout called `name` below REPODIR, or at that path. Raises GitreloadError.
+
+    One that cannot be followed is an error too.
+    """
+    # `sync course/` and `sync /mnt/data/repos/course` come of completing names in a shell.
+    directory = os.path.relpath(name, settings.repodir) if name.startswith("/") else name
+    found = checkouts.get(os.path.normpath(directory))
+    if found is None:
+        raise GitreloadError(
+            f"there is no checkout {name} below REPODIR, {settings.repodir}; "
+            + _advice(name, checkouts.all())
+        )
+    if found.problem is not None:
+        raise GitreloadError(found.problem)
+    return found
+
+
+def _advice(name: str, existing: tuple[Checkout, ...]) -> str:
+    from difflib import get_close_matches
+
+    names = [each for checkout in existing for each in (checkout.directory, *checkout.aliases)]
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else "`gitreload list` shows those that are there"

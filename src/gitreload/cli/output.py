@@ -1,0 +1,154 @@
+"""What the commands print: tables for people, one JSON document for programs.
+
+Branches, errors and log lines come from outside: nothing of them is taken for markup, and whatever
+could drive a terminal is spelled out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from gitreload.model import Job
+from gitreload.visible import visible
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+SHORT = 12
+# Cells up to this length are not broken.
+WHOLE = 20
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "failing": "red",
+    "running": "cyan",
+    "interrupted": "yellow",
+}
+
+
+def say(text: str) -> None:
+    """A line, or several, on stdout; tabs and line ends are all that acts on the terminal."""
+    print(_shown(text))  # noqa: T201 - this is what prints
+
+
+def note(text: str) -> None:
+    """A remark that is no part of the answer, on stderr."""
+    sys.stdout.flush()
+    print(_shown(text), file=sys.stderr)  # noqa: T201
+
+
+def write(text: str) -> None:
+    """A piece of text as it is, which may end in the middle of a line."""
+    sys.stdout.write(_shown(text))
+    sys.stdout.flush()
+
+
+def print_json(value: object) -> None:
+    # ASCII only: it passes any locale, and nothing in it can drive a terminal.
+    print(json.dumps(data(value), indent=2, default=str))  # noqa: T201
+
+
+def data(value: Any, name: str = "") -> Any:
+    """`value` as JSON has it: our dataclasses by their fields, `…_at` as ISO 8601 in UTC."""
+    if dataclasses.is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: data(each, key) for key, each in value.items()}
+    if isinstance(value, (list, tuple, frozenset)):
+        return [data(each) for each in (sorted(value) if isinstance(value, frozenset) else value)]
+    if name.endswith("_at") and isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+    return value
+
+
+def facts(pairs: Sequence[tuple[str, str | None]]) -> None:
+    """Names and values below each other; without those that are None."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        if value is not None:
+            say(f"{name:<{width}}  {visible(value)}")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows below a heading. On a terminal long cells are folded; elsewhere a row is a line."""
+    every = [[column.upper() for column in columns], *([*map(visible, row)] for row in rows)]
+    # A column that says nothing anywhere only takes room.
+    kept = [index for index in range(len(columns)) if any(row[index] for row in every[1:])]
+    cells = [[row[index] for index in kept] for row in every]
+    if sys.stdout.isatty():
+        _rich_table(cells)
+    else:
+        _plain_table(cells)
+
+
+def _rich_table(rows: Sequence[Sequence[str]]) -> None:
+    # Slow to load, and of use on a terminal only. It heeds NO_COLOR.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    widths = _widths(rows)
+    for head, width in zip(rows[0], widths, strict=True):
+        drawn.add_column(head, overflow="fold", no_wrap=width <= WHOLE)
+    if sum(min(width, WHOLE) + 2 for width in widths) > console.width:
+        # Too narrow for a table: let the terminal break the lines.
+        _plain_table(rows)
+        return
+    for row in rows[1:]:
+        drawn.add_row(*(Text(cell, _STYLES.get(cell.rpartition(", ")[2], "")) for cell in row))
+    console.print(drawn)
+
+
+def _plain_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = _widths(rows)
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        say("  ".join(cells).rstrip())
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def when(seconds: float | None) -> str:
+    """Local time, to the second; "" for None."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def took(start: float | None, end: float | None) -> str:
+    """How long something took, such as "1.2 s" or "12 min"; "" where it did not."""
+    if start is None or end is None:
+        return ""
+    seconds = end - start
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def short(revision: str | None) -> str:
+    return (revision or "")[:SHORT]
+
+
+def moved(before: str | None, after: str | None) -> str:
+    """Two revisions as "from → to", one where they are the same; "" where there is none."""
+    if after is None or before in (None, after):
+        return short(after)
+    return f"{short(before)} → {short(after)}"
+
+
+def state_of(job: Job) -> str:
+    """The state, and that the job keeps failing where it does."""
+    return f"{job.state}, failing" if job.failing else job.state.value
+
+
+def _shown(text: str) -> str:
+    lines = text.split("\n")
+    return "\n".join("\t".join(visible(cell) for cell in line.split("\t")) for line in lines)

@@ -1,0 +1,117 @@
+"""`gitreload serve` and `gitreload worker`: what runs until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gitreload.config import Config
+    from gitreload.runtime import Runtime
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Listen here instead of on HOST.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Listen here instead of on PORT.")
+    ] = None,
+) -> None:
+    """Receive pushes and work on them, until SIGTERM. SIGHUP reads the configuration again."""
+    given = {"GITRELOAD_HOST": host, "GITRELOAD_PORT": None if port is None else str(port)}
+    environ = os.environ | {name: value for name, value in given.items() if value is not None}
+
+    def load() -> Config:
+        return _load(environ, serving=True)
+
+    loaded = load()
+    from gitreload.cli import summary
+    from gitreload.cli.reload import Reload
+    from gitreload.runtime import Runtime
+    from gitreload.web.listen import bind
+    from gitreload.web.server import Server
+
+    versions = _prepare(loaded)
+    sockets = bind(loaded.settings.host, loaded.settings.port)
+    runtime = Runtime(loaded)
+
+    def tell(address: str) -> None:
+        summary.tell(runtime, f"serves {address}", versions)
+
+    server = Server(runtime, Reload(runtime, load), tell)
+    _run(runtime, lambda: server.run(sockets))
+
+
+def worker() -> None:
+    """Work on the queue beside the server, until SIGTERM.
+
+    On the same host and STATE_DIR; NUM_THREADS counts for both together.
+    """
+
+    def load() -> Config:
+        return _load(os.environ, serving=False)
+
+    loaded = load()
+    from gitreload.cli import summary
+    from gitreload.cli.reload import Reload
+    from gitreload.runtime import Runtime
+
+    versions = _prepare(loaded)
+    runtime = Runtime(loaded, serving=False)
+    reload = Reload(runtime, load)
+
+    def wait() -> None:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: reload())
+        summary.tell(runtime, "works on the queue", versions)
+        while True:
+            signal.pause()
+
+    _run(runtime, wait)
+
+
+def _load(environ: Mapping[str, str], *, serving: bool) -> Config:
+    from gitreload import config
+
+    loaded = config.load(environ)
+    why = config.refuse_open_host(loaded.settings) if serving else None
+    if why is not None:
+        raise config.ConfigError(why)
+    return loaded
+
+
+def _prepare(loaded: Config) -> str:
+    """Begin to log, and check what we stand on; its versions."""
+    import sqlite3
+
+    from gitreload import git, logs
+    from gitreload.ledger.database import check_sqlite
+
+    logs.configure(loaded.settings)
+    check_sqlite()
+    return f"git {git.check_version()}, SQLite {sqlite3.sqlite_version}"
+
+
+def _run(runtime: Runtime, work: Callable[[], None]) -> None:
+    """Start, work until a signal comes, stop: first with patience, at a second signal at once."""
+    from gitreload import logs
+
+    # As Ctrl-C does, so that one way leads out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        runtime.start_patiently()
+        work()
+    except KeyboardInterrupt:
+        pass
+    grace = runtime.config.settings.shutdown_grace_seconds
+    logs.start.info("stopping; running attempts may go on for %g s", grace)
+    try:
+        runtime.stop(grace)
+    except KeyboardInterrupt:
+        logs.start.info("stopping at once; what was running stays queued")
+        runtime.stop(0)
+    logs.start.info("stopped")

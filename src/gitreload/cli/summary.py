@@ -1,0 +1,85 @@
+"""What the log says at the start, whatever LOG_LEVEL is: what is followed, and who is believed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from gitreload import __version__, logs
+from gitreload.checkouts import RepodirError
+from gitreload.config import Config, Settings
+from gitreload.ledger.database import FILE_NAME
+from gitreload.model import Checkout, GitreloadError
+from gitreload.remotes import mask
+from gitreload.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+# So many checkouts are named.
+NAMED = 10
+
+
+def tell(runtime: Runtime, doing: str, versions: str) -> None:
+    """Log the start. Checkouts come a little later: nobody waits for a slow REPODIR."""
+    loaded = runtime.config
+    settings = loaded.settings
+    logs.start.info("gitreload %s %s; %s", __version__, doing, versions)
+    logs.start.info("configuration: %s", _origin(loaded))
+    logs.start.info("deliveries: %s", authentication(settings))
+    logs.start.info(
+        "ledger: %s; workers on this host: %d", settings.state_dir / FILE_NAME, settings.num_threads
+    )
+    for warning in loaded.warnings:
+        logger.warning("%s", warning)
+    threading.Thread(target=_tell_more, args=(runtime,), name="summary", daemon=True).start()
+
+
+def _origin(loaded: Config) -> str:
+    sources = dict.fromkeys(source for source in loaded.sources.values() if source != "default")
+    sources.pop(str(loaded.path), None)
+    file = "no gr.env.json found, so defaults" if loaded.path is None else str(loaded.path)
+    return ", ".join([file, *sources])
+
+
+def authentication(settings: Settings) -> str:
+    """How it is told who may send."""
+    count = len(settings.webhook_secrets)
+    if count:
+        return f"must be signed with {'the secret' if count == 1 else f'one of {count} secrets'}"
+    if settings.allow_unsigned:
+        return "accepted unsigned from every host (ALLOW_UNSIGNED): the web server in front decides"
+    return (
+        "no WEBHOOK_SECRETS: only requests from this machine are served, as behind a web server "
+        "that authenticates"
+    )
+
+
+def _tell_more(runtime: Runtime) -> None:
+    try:
+        found = runtime.tools.checkouts.all()
+    except RepodirError as error:
+        logger.warning("%s", error)
+    else:
+        _tell_checkouts(runtime.config.settings, found)
+    try:
+        runtime.tools.importer.check()
+    except GitreloadError as error:
+        logger.warning("imports will fail until this is mended: %s", error)
+
+
+def _tell_checkouts(settings: Settings, found: tuple[Checkout, ...]) -> None:
+    sound = [checkout for checkout in found if checkout.problem is None]
+    broken = [checkout.problem for checkout in found if checkout.problem is not None]
+    logs.start.info("checkouts followed below %s: %d", settings.repodir, len(sound))
+    for checkout in sound[:NAMED]:
+        logs.start.info("follows %s", followed(checkout))
+    if len(sound) > NAMED:
+        logs.start.info("follows %d more; `gitreload list` names all", len(sound) - NAMED)
+    for problem in broken[:NAMED]:
+        logger.warning("%s", problem)
+    if len(broken) > NAMED:
+        logger.warning("%d more cannot be followed; see `gitreload list`", len(broken) - NAMED)
+
+
+def followed(checkout: Checkout) -> str:
+    return f"{checkout.directory} ← {mask(checkout.origin or '')} ({checkout.follows})"

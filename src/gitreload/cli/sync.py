@@ -1,0 +1,140 @@
+"""`gitreload sync`: queue by hand what a push would have queued."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitreload.cli import output
+from gitreload.cli.checkouts import find_checkout, open_checkouts
+from gitreload.cli.errors import FAILED, UsageError
+from gitreload.cli.output import Json, moved, note, say, state_of
+from gitreload.cli.state import open_ledger
+from gitreload.model import Action, Checkout, GitreloadError, Job, Outcome, Reason, State
+
+if TYPE_CHECKING:
+    from gitreload.cli.follow import Logs
+    from gitreload.config import Config, Settings
+    from gitreload.ledger import Ledger
+
+Queued = tuple[int, Outcome]
+"""A job's number, and whether the job is new."""
+
+
+def sync(
+    directories: Annotated[
+        list[str] | None, typer.Argument(metavar="[DIR]...", help="Checkouts below REPODIR.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All checkouts that can be followed.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Only update the files, do not import.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Import even where nothing has changed.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end; exit with 1 if a job fails.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Queue the import (or update) of checkouts by hand."""
+    from gitreload import config
+    from gitreload.cli.workers import note_if_none, wake
+
+    if bool(directories) == every:
+        raise UsageError("name the checkouts to sync, or all of them with --all")
+    if update and force:
+        raise UsageError("--force is about imports, and --update makes none: leave one away")
+    loaded = config.load()
+    checkouts = _chosen(loaded.settings, directories)
+    action = Action.UPDATE if update else Action.IMPORT
+    with open_ledger(loaded.settings) as ledger:
+        queued = ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
+        wake(loaded.settings)
+        numbers = [number for number, _ in queued]
+        if not as_json:
+            _tell(checkouts, action, queued)
+        if wait:
+            jobs = _wait(loaded, ledger, numbers, quiet=as_json)
+        else:
+            jobs = [job for number in numbers if (job := ledger.follow(number)) is not None]
+    if as_json:
+        output.print_json(jobs)
+    if not wait:
+        note_if_none(loaded.settings)
+    elif any(job.state is not State.SUCCEEDED for job in jobs):
+        raise typer.Exit(FAILED)
+
+
+def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
+    """The checkouts of these names, or all that can be followed. Raises GitreloadError."""
+    checkouts = open_checkouts(settings)
+    if names:
+        found = [find_checkout(checkouts, settings, name) for name in names]
+        # Two names may lead to one checkout.
+        return list({checkout.path: checkout for checkout in found}.values())
+    every = checkouts.all()
+    for checkout in every:
+        if checkout.problem is not None:
+            note(f"left out: {checkout.problem}")
+    sound = [checkout for checkout in every if checkout.problem is None]
+    if not sound:
+        raise GitreloadError(
+            f"there is no checkout below REPODIR, {settings.repodir}, that can be followed: clone "
+            "one there, then try again"
+        )
+    return sound
+
+
+def _tell(checkouts: Sequence[Checkout], action: Action, queued: Sequence[Queued]) -> None:
+    for checkout, (number, outcome) in zip(checkouts, queued, strict=True):
+        if outcome is Outcome.QUEUED:
+            say(f"queued {action} of {checkout.directory}, as job {number}")
+        else:
+            say(f"{action} of {checkout.directory} joins job {number}, which is queued already")
+
+
+def _wait(loaded: Config, ledger: Ledger, numbers: Sequence[int], *, quiet: bool) -> list[Job]:
+    from gitreload.cli.follow import Logs, watch
+    from gitreload.cli.workers import stand_in
+
+    logs = Logs(ledger) if len(numbers) == 1 and not quiet else None
+    progress = _Progress(logs, quiet=quiet)
+    with stand_in(loaded) as worker:
+        return watch(ledger, numbers, progress, settled=_settled, tick=worker.work_if_alone)
+
+
+def _settled(job: Job) -> bool:
+    # What keeps failing is tried again for ever; nobody wants to wait that long.
+    return job.state.finished or job.failing
+
+
+class _Progress:
+    """Tells of jobs as they go on: the log where there is one job, else each change of state."""
+
+    def __init__(self, logs: Logs | None, *, quiet: bool) -> None:
+        self._logs = logs
+        self._quiet = quiet
+        self._told: dict[str, str] = {}
+
+    def __call__(self, job: Job) -> None:
+        if self._quiet:
+            return
+        if self._logs is not None:
+            self._logs.advance(job.id)
+            if not _settled(job):
+                return
+        line = _line(job)
+        if self._told.get(job.path) != line:
+            self._told[job.path] = line
+            say(line)
+
+
+def _line(job: Job) -> str:
+    words = [f"{job.directory}: {state_of(job)}", moved(job.from_revision, job.to_revision)]
+    line = ", ".join(word for word in words if word)
+    return f"{line}: {job.error}" if job.error else line

@@ -1,0 +1,128 @@
+"""An operator's host for the command line: checkouts, a configuration, and the ledger behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gitreload.cli import app
+from gitreload.ledger import Claimed, Ledger, Revisions
+from gitreload.model import Imported
+from helpers import Remote
+
+COMMAND = Path(sys.executable).with_name("gitreload")
+SECRET = "correct-horse-battery-staple"
+OLD, NEW = "1f" * 20, "2e" * 20
+
+
+@dataclass
+class Host:
+    """Runs commands: `run` in this process, `command` as installed."""
+
+    folder: Path
+    remote: Remote
+
+    def __post_init__(self) -> None:
+        self.repodir = self.folder / "repos"
+        self.state_dir = self.folder / "state"
+        self.configure()
+
+    def configure(self, **values: Any) -> None:
+        config = {
+            "REPODIR": str(self.repodir),
+            "STATE_DIR": str(self.state_dir),
+            "WEBHOOK_SECRETS": [SECRET],
+            "PORT": 0,
+            **values,
+        }
+        (self.folder / "gr.env.json").write_text(json.dumps(config))
+
+    def clone(self, directory: str) -> Path:
+        return self.remote.clone(self.repodir / directory)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"GITRELOAD_CONFIG": str(self.folder / "gr.env.json"), "TZ": "UTC"}
+
+    def run(self, *args: str) -> Result:
+        return CliRunner().invoke(app, list(args), env=self.environment)
+
+    def done(self, *args: str) -> str:
+        """What a command that succeeds prints."""
+        result = self.run(*args)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def json(self, *args: str) -> Any:
+        return json.loads(self.done(*args, "--json"))
+
+    def failed(self, *args: str) -> str:
+        """The complaint of a command that fails."""
+        result = self.run(*args)
+        assert result.exit_code == 1, result.output
+        return result.stderr
+
+    def command(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(COMMAND), *args],
+            cwd=self.folder,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+        )
+
+
+@pytest.fixture
+def host(tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """One checkout, `course`, and no ledger yet."""
+    # For the installed command and for calls in this process alike.
+    monkeypatch.chdir(tmp_path)
+    host = Host(tmp_path, remote)
+    host.clone("course")
+    return host
+
+
+class Book:
+    """The ledger as a worker uses it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def begin(self, *lines: str) -> Claimed:
+        """Claim the next job and write these lines into its log."""
+        claimed = self.ledger.claim("worker")
+        assert claimed is not None
+        log = self.ledger.logs.open(claimed.attempt.id)
+        for line in lines:
+            log.write(line)
+        self.ledger.logs.close(log)
+        return claimed
+
+    def succeed(self, claimed: Claimed) -> None:
+        self.ledger.succeed(claimed, Revisions(OLD, NEW), Imported("Org/c/run", "0"))
+        claimed.lock.release()
+
+    def fail(self, claimed: Claimed, error: str = "course.xml is missing") -> None:
+        self.ledger.fail(claimed, error, None)
+        claimed.lock.release()
+
+    def try_again(self, claimed: Claimed, *, failing: bool = False) -> None:
+        self.ledger.try_again(claimed, "the remote is away", 300, 5, failing=failing)
+        claimed.lock.release()
+
+
+@pytest.fixture
+def book(host: Host) -> Iterator[Book]:
+    ledger = Ledger.open(host.state_dir)
+    yield Book(ledger)
+    ledger.close()
