@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 
@@ -13,4 +16,13 @@ def __getattr__(name: str) -> Any:
     from gitreload.web.app import build
 
     current()
-    return build(current)
+    return build(current, _lifespan)
+
+
+@asynccontextmanager
+async def _lifespan(_app: object) -> AsyncIterator[None]:
+    # Some servers end by the signal that stopped them, so nothing that we leave for the exit runs.
+    from gitreload.runtime import stop_current
+
+    yield
+    await asyncio.to_thread(stop_current)

@@ -277,3 +277,8 @@ def current() -> Runtime:
     Raises ConfigError or PermanentError, each a sentence for the operator.
     """
     return _current.get()
+
+
+def stop_current() -> None:
+    """Stop this process's runtime, as its exit would: running attempts get their grace."""
+    _current.stop()

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -168,6 +169,11 @@ class Deployment:
     def jobs(self, *options: str) -> list[dict[str, Any]]:
         found = json.loads(self.run("jobs", "--json", "--limit", "100000", *options).stdout)
         return list(found["jobs"] if isinstance(found, dict) else found)
+
+    def running_attempts(self) -> int:
+        with sqlite3.connect(self.state_dir / "ledger.sqlite3") as connection:
+            query = "SELECT count(*) FROM attempts WHERE result = 'running'"
+            return int(connection.execute(query).fetchone()[0])
 
     def head(self, name: str) -> str:
         return git("rev-parse", "HEAD", cwd=self.repodir / name)

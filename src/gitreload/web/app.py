@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from gitreload import __version__
 from gitreload.model import Action, GitreloadError, Job
@@ -19,10 +20,15 @@ from gitreload.web.peers import may_read, read_token
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
 
 
-def build(runtime: Callable[[], Runtime]) -> FastAPI:
+def build(runtime: Callable[[], Runtime], lifespan: Lifespan[FastAPI] | None = None) -> ASGIApp:
     """The application; `runtime` is asked at each request, so it may start later."""
     app = FastAPI(
-        title="gitreload", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
+        title="gitreload",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
 
@@ -55,13 +61,29 @@ def build(runtime: Callable[[], Runtime]) -> FastAPI:
         return JSONResponse({"status": "ready"})
 
     # Behind the pages: a route takes all methods, so that every answer of a hook is JSON.
-    for path, action in HOOKS.items():
-        hooks = Hooks(action, runtime)
-        app.router.routes.append(Route(path, hooks))
+    hooks = {path: Hooks(action, runtime) for path, action in HOOKS.items()}
+    for path, hook in hooks.items():
+        app.router.routes.append(Route(path, hook))
         if path != "/":
             # Settings pages of forges tend to collect a slash.
-            app.router.routes.append(Route(path + "/", hooks))
-    return app
+            app.router.routes.append(Route(path + "/", hook))
+    return _DeliveriesFirst(app, hooks)
+
+
+class _DeliveriesFirst:
+    """Deliveries go straight to their route, which the application would lead them to as well.
+
+    Its way there (middleware, matching) takes as long as checking and reading a delivery.
+    """
+
+    def __init__(self, app: ASGIApp, hooks: Mapping[str, Hooks]) -> None:
+        self._app = app
+        self._hooks = hooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        delivered = scope["type"] == "http" and scope["method"] == "POST"
+        hook = self._hooks.get(scope["path"]) if delivered else None
+        await (hook or self._app)(scope, receive, send)
 
 
 def _ledger_jobs(runtime: Runtime) -> list[Job]:
