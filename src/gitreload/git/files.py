@@ -62,6 +62,8 @@ class GitFiles:
         if text.startswith(_SYMBOLIC):
             self._check_format()
             return text.removeprefix(_SYMBOLIC).strip()
+        if not REVISION.fullmatch(text):
+            raise OnlyGitKnowsError
         for state in ("rebase-merge", "rebase-apply"):
             name = self.own / state / "head-name"
             if name.is_file():

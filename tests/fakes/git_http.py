@@ -1,0 +1,107 @@
+"""A git server over HTTP: git's own http-backend behind a small server that can misbehave."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class GitServer(ThreadingHTTPServer):
+    """Serves the bare repositories in `folder`.
+
+    `status` answers everything with that; `location` redirects; `login` asks for "user:password";
+    with `stall`, answers begin and never end.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder = folder
+        self.status: int | None = None
+        self.location: str | None = None
+        self.login: str | None = None
+        self.stall = False
+        self.released = threading.Event()
+
+    def url(self, name: str, login: str | None = None) -> str:
+        return f"http://{login + '@' if login else ''}127.0.0.1:{self.server_port}/{name}"
+
+
+@contextmanager
+def git_server(folder: Path) -> Iterator[GitServer]:
+    with GitServer(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: GitServer
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _answer(self, body: bytes) -> None:
+        server = self.server
+        wanted = server.login and f"Basic {base64.b64encode(server.login.encode()).decode()}"
+        if server.stall:
+            self.send_response(200)
+            self.end_headers()
+            server.released.wait()
+        elif server.location:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            self.end_headers()
+        elif server.status:
+            self.send_error(server.status)
+        elif wanted and self.headers.get("Authorization") != wanted:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", "Basic")
+            self.end_headers()
+        else:
+            self._run_backend(body)
+
+    def _run_backend(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        done = subprocess.run(
+            ["git", "http-backend"],
+            input=body,
+            capture_output=True,
+            check=True,
+            env={
+                "PATH": os.environ["PATH"],
+                "GIT_PROJECT_ROOT": str(self.server.folder),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            },
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(lines.pop("Status", "200 OK").split()[0]))
+        for name, value in lines.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
+        """Say nothing."""
