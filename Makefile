@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo docs/demo.svg test check bench lock clean
 
 setup: $(VENV)/.ready
 
@@ -18,6 +18,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 demo: setup  ## a real push over real HTTP becomes an imported course
 	$(RUN)/python -m demo
+
+docs/demo.svg: setup  ## the terminal's picture, from a real run
+	$(RUN)/python -m demo --svg $@
 
 test: setup
 	$(RUN)/python -m pytest

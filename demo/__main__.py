@@ -64,8 +64,8 @@ class Demo:
     def say(self, text: str) -> None:
         self.console.print(Text(f"\n# {text}", style="bold cyan"))
 
-    def run(self, command: str, cwd: Path, *, fails: bool = False) -> str:
-        """Show a command and what it prints. Ends the demo where it fails unexpectedly."""
+    def run(self, command: str, cwd: Path) -> None:
+        """Show a command and what it prints. Ends the demo where it fails."""
         self.console.print(Text(f"$ {command}", style="bold green"))
         done = subprocess.run(
             command,
@@ -77,12 +77,16 @@ class Demo:
             text=True,
             check=False,
         )
-        output = re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE).strip("\n")
-        if output:
-            self.console.print(Text(output))
-        if bool(done.returncode) is not fails:
+        self.show(done.stdout)
+        if done.returncode:
             raise SystemExit(f"the demo stops: `{command}` ended with {done.returncode}")
-        return output
+
+    def show(self, output: str) -> None:
+        """Print what a command said, with paths that begin here."""
+        here = output.replace(f"file://{ROOT}/", "file://…/").replace(f"{ROOT}/", "")
+        text = re.sub(r"[ \t]+$", "", here, flags=re.MULTILINE)
+        if text.strip():
+            self.console.print(Text(text.strip("\n")), soft_wrap=True)
 
     def quiet(self, *argv: str | Path, cwd: Path = ROOT) -> None:
         subprocess.run(argv, cwd=cwd, env=self.environment, check=True, capture_output=True)
@@ -137,7 +141,7 @@ class Demo:
         while process.poll() is None and time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    self.console.print(Text(log.read_text().strip()))
+                    self.show(log.read_text())
                     return
             time.sleep(0.05)
         raise SystemExit(f"the demo stops: gitreload did not start\n{log.read_text()}")
@@ -193,10 +197,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--svg", type=Path, help="also draw the terminal into this file")
     options = parser.parse_args()
-    console = Console(record=options.svg is not None, width=110 if options.svg else None)
+    # As wide as the widest line: a picture has no scroll bar.
+    console = Console(record=options.svg is not None, width=140 if options.svg else None)
     play(Demo(console))
     if options.svg:
-        options.svg.write_text(console.export_svg(title="make demo"))
+        options.svg.write_text(_without_fonts(console.export_svg(title="make demo")))
+
+
+def _without_fonts(svg: str) -> str:
+    # The picture must not load anything from elsewhere; any monospaced font will do.
+    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
 main()
