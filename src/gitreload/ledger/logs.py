@@ -40,9 +40,9 @@ class AttemptLog:
 
     def __init__(self, attempt_id: int, changed: Callable[[], None]) -> None:
         self.attempt_id = attempt_id
-        self._changed = changed
+        self._notify = changed
         self._lock = threading.Lock()
-        self._pending: deque[str] = deque()
+        self._pending: list[str] = []
         self._pending_size = 0
         self._head_left = HEAD_CHARACTERS
         self._head_seq = 0
@@ -50,8 +50,8 @@ class AttemptLog:
         self._tail: deque[tuple[int, int]] = deque()
         self._tail_size = 0
         self._gap = 0
-        self._gap_written = 0
-        self._unwritten = _Changes()
+        self._gap_taken = 0
+        self._changes = _Changes()
 
     def write(self, line: str) -> None:
         """Add one line; the newline is added here."""
@@ -59,45 +59,41 @@ class AttemptLog:
         with self._lock:
             self._pending.append(text)
             self._pending_size += len(text)
-            # A child that floods us between two flushes must not fill the memory.
-            while self._pending_size > self._head_left + 2 * TAIL_CHARACTERS:
-                lost = self._drop_pending()
-                self._pending_size -= lost
-                self._gap += lost
-        self._changed()
+            # Cut here already: a flood between two flushes must not fill the memory.
+            if self._pending_size >= CHUNK_CHARACTERS:
+                self._place_pending()
+        self._notify()
 
     def take(self) -> _Changes:
-        """What is not written yet, with the cuts that keep the log within bounds.
-
-        The same again, with what has come, until `written` says that it arrived.
-        """
+        """What is new since the last call, with the cuts that keep the log within bounds."""
         with self._lock:
-            text = "".join(self._pending)
-            self._pending.clear()
-            self._pending_size = 0
-            for start in range(0, len(text), CHUNK_CHARACTERS):
-                self._place(text[start : start + CHUNK_CHARACTERS])
-            if self._gap != self._gap_written:
-                self._unwritten.gap = self._gap
-            return self._unwritten
+            self._place_pending()
+            changes, self._changes = self._changes, _Changes()
+            if self._gap != self._gap_taken:
+                self._gap_taken = changes.gap = self._gap
+            return changes
 
-    def written(self) -> None:
-        """What the last `take` returned is in the ledger."""
-        self._gap_written = self._unwritten.gap or self._gap_written
-        self._unwritten = _Changes()
+    def give_back(self, changes: _Changes) -> None:
+        """`changes` could not be written: the next `take` brings them again."""
+        with self._lock:
+            newer = self._changes
+            kept = {
+                seq: text
+                for seq, text in changes.chunks.items()
+                if not GAP_SEQ < seq <= newer.dropped
+            }
+            self._changes = _Changes(kept | newer.chunks, max(changes.dropped, newer.dropped))
+            self._gap_taken = 0
 
-    def _drop_pending(self) -> int:
-        # What still belongs to the head stays; the oldest behind it goes.
-        size = 0
-        for index, text in enumerate(self._pending):
-            size += len(text)
-            if size > self._head_left:
-                del self._pending[index]
-                return len(text)
-        return len(self._pending.popleft())
+    def _place_pending(self) -> None:
+        text = "".join(self._pending)
+        self._pending.clear()
+        self._pending_size = 0
+        for start in range(0, len(text), CHUNK_CHARACTERS):
+            self._place(text[start : start + CHUNK_CHARACTERS])
 
     def _place(self, text: str) -> None:
-        chunks = self._unwritten.chunks
+        chunks = self._changes.chunks
         if self._head_left > 0:
             self._head_left -= len(text)
             self._head_seq += 1
@@ -111,7 +107,7 @@ class AttemptLog:
             seq, size = self._tail.popleft()
             self._tail_size -= size
             self._gap += size
-            self._unwritten.dropped = seq
+            self._changes.dropped = seq
             chunks.pop(seq, None)
 
 
@@ -179,11 +175,14 @@ class LogWriter:
             changed = [(log, changes) for log, changes in taken if changes != _Changes()]
             if not changed:
                 return
-            with self._database.write(durable=False) as connection:
+            try:
+                with self._database.write(durable=False) as connection:
+                    for log, changes in changed:
+                        _apply(connection, log.attempt_id, changes)
+            except LedgerUnavailable:
                 for log, changes in changed:
-                    _apply(connection, log.attempt_id, changes)
-            for log, _ in changed:
-                log.written()
+                    log.give_back(changes)
+                raise
 
 
 def _apply(connection: Connection, attempt_id: int, changes: _Changes) -> None:
