@@ -67,9 +67,9 @@ class Demo:
     def run(self, command: str, cwd: Path) -> None:
         """Show a command and what it prints. Ends the demo where it fails."""
         self.console.print(Text(f"$ {command}", style="bold green"))
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S602
             command,
-            shell=True,  # noqa: S602 - the demo's own words, shown as a person would type them
+            shell=True,  # the demo's own words, shown as a person would type them
             cwd=cwd,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -86,7 +86,7 @@ class Demo:
         here = output.replace(f"file://{ROOT}/", "file://…/").replace(f"{ROOT}/", "")
         text = re.sub(r"[ \t]+$", "", here, flags=re.MULTILINE)
         if text.strip():
-            self.console.print(Text(text.strip("\n")), soft_wrap=True)
+            self.console.print(Text(text.strip("\n")), soft_wrap=not self.console.record)
 
     def quiet(self, *argv: str | Path, cwd: Path = ROOT) -> None:
         subprocess.run(argv, cwd=cwd, env=self.environment, check=True, capture_output=True)

@@ -203,27 +203,38 @@ class _Attempt:
     def act(self) -> _Ending:
         """Update, then import where the job is an import."""
         checkout = self._checkout()
+        try:
+            updated = self._update(checkout)
+        except git.BranchGoneError as error:
+            if self._may_lag:
+                return self._lags(str(error))
+            raise
+        self._revisions = Revisions(updated.before, updated.after)
+        for note in updated.notes:
+            self._log.write(note)
+        if updated.lagging and self._may_lag:
+            return self._lags(f"the remote does not have {self.job.wanted} yet, as announced")
+        moved = _moved(updated.before, updated.after)
+        if self.job.action is Action.UPDATE:
+            return self._succeeded(f"updated: {moved}", None)
+        return self._import(checkout, updated.after, moved)
+
+    @property
+    def _may_lag(self) -> bool:
+        return self.job.wanted is not None and self.job.lags < len(LAG_SECONDS)
+
+    def _lags(self, why: str) -> _Ending:
+        return self._postponed(why, LAG_SECONDS[self.job.lags], self.job.lags + 1)
+
+    def _update(self, checkout: Checkout) -> git.Updated:
         settings = self._tools.settings
-        updated = git.update(
+        return git.update(
             checkout,
             self._runner,
             timeout=settings.git_timeout_seconds,
             clean_policy=settings.repo(checkout.directory).clean,
             wanted=() if self.job.wanted is None else (self.job.wanted,),
         )
-        self._revisions = Revisions(updated.before, updated.after)
-        for note in updated.notes:
-            self._log.write(note)
-        if updated.lagging and self.job.lags < len(LAG_SECONDS):
-            return self._postponed(
-                f"the remote does not have {self.job.wanted} yet, which was announced",
-                LAG_SECONDS[self.job.lags],
-                self.job.lags + 1,
-            )
-        moved = _moved(updated.before, updated.after)
-        if self.job.action is Action.UPDATE:
-            return self._succeeded(f"updated: {moved}", None)
-        return self._import(checkout, updated.after, moved)
 
     def _checkout(self) -> Checkout:
         checkout = self._tools.checkouts.get(self.job.directory)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from helpers import wait_until
-
 from e2e.deployment import Deployment
+from helpers import wait_until
 
 SIX_KEYS = {"DJANGO_SETTINGS", "EDX_PLATFORM", "LOG_LEVEL", "NUM_THREADS", "REPODIR", "VIRTUAL_ENV"}
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
+from e2e.deployment import Deployment
 from fakes import github
 from helpers import git
-
-from e2e.deployment import Deployment
 
 
 def test_a_push_becomes_an_imported_course(here: Deployment) -> None:

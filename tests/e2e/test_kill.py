@@ -11,9 +11,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from helpers import Remote, git, wait_until
 
 from e2e.deployment import COMMAND, Deployment, deployment
+from helpers import Remote, git, wait_until
 
 CHECKOUTS = 50
 ROUNDS = 20

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers import wait_until
 
 from e2e.deployment import Deployment, deployment
+from helpers import wait_until
 
 needs_mount = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("mount") is None,
@@ -39,15 +39,15 @@ def tmpfs(folder: Path, size: str) -> Iterator[None]:
 
 @needs_mount
 def test_a_full_disk_is_refused_and_forgotten_once_there_is_room(tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "small", "8m"), deployment(
-        tmp_path / "host", STATE_DIR=str(tmp_path / "small/state")
-    ) as here:
+    with (
+        tmpfs(tmp_path / "small", "8m"),
+        deployment(tmp_path / "host", STATE_DIR=str(tmp_path / "small/state")) as here,
+    ):
         remote = here.course("rivers")
         here.start()
         ballast = tmp_path / "small/ballast"
-        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(b"\0" * 4096)
+        with pytest.raises(OSError, match="No space"):
+            _fill(ballast)
         answer = wait_until(lambda: _refused(here, remote), what="a refusal")
         assert answer["headers"]["retry-after"]
         assert "disk is full" in answer["msg"]
@@ -57,6 +57,12 @@ def test_a_full_disk_is_refused_and_forgotten_once_there_is_room(tmp_path: Path)
         assert here.deliver(remote, revision).status == 200
         here.settle()
         assert here.head("rivers") == revision
+
+
+def _fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as opened:
+        while True:
+            opened.write(b"\0" * 4096)
 
 
 def _refused(here: Deployment, remote: object) -> dict[str, object]:
@@ -125,9 +131,10 @@ def test_a_remote_that_refuses_then_answers(here: Deployment) -> None:
 
 
 def test_a_remote_that_stalls_does_not_hold_other_checkouts_for_ever(tmp_path: Path) -> None:
-    with _stalling_server() as url, deployment(
-        tmp_path / "host", GIT_TIMEOUT_SECONDS=1, NUM_THREADS=1
-    ) as here:
+    with (
+        _stalling_server() as url,
+        deployment(tmp_path / "host", GIT_TIMEOUT_SECONDS=1, NUM_THREADS=1) as here,
+    ):
         stalled = here.course("stalled")
         other = here.course("other")
         subprocess.run(
