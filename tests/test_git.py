@@ -708,19 +708,32 @@ def test_old_flaws_in_the_history_are_let_pass_and_malformed_objects_refused(
     assert site.at(tip)
 
 
-def test_a_repository_of_somebody_else_is_told_with_the_cure(site: Site, remote: Remote) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files away")
-    for folder, _, files in os.walk(site.path):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("which", ["checkout", "remote"])
+def test_a_repository_of_somebody_else_is_told_with_the_cure(
+    which: str, site: Site, remote: Remote
+) -> None:
+    theirs = site.path if which == "checkout" else remote.bare
+    for folder, _, files in os.walk(theirs):
         for name in (".", *files):
             os.chown(Path(folder, name), 65534, 65534)
     checkout = Checkout("course", str(site.path), remote.url, frozenset(), "main", "main")
-    cure = rf"chown -R root {site.path}\), or let root .+ --add safe.directory {site.path}"
+    cure = rf"chown -R root {theirs}\), or let root trust it: .+ --add safe.directory {theirs}$"
     with pytest.raises(PermanentError, match=cure):
         update(checkout, Runner(log=print), timeout=60, clean_policy="none")
-    git("config", "--global", "--add", "safe.directory", str(site.path), cwd="/")
+    git("config", "--global", "--add", "safe.directory", str(theirs), cwd="/")
+    assert site.update().after == git("rev-parse", "HEAD", cwd=remote.work)
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/remotes/origin/main"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 41, b"\xff\n"])
+def test_a_ref_that_a_power_cut_broke_is_made_anew(
+    ref: str, content: bytes, site: Site, remote: Remote
+) -> None:
     tip = remote.commit({"a": "1"})
-    assert site.update().after == tip
+    (site.path / ".git" / ref).write_bytes(content)
+    assert site.update().notes == (f"removed {ref}, which was corrupt; it is made anew",)
+    assert site.at(tip)
 
 
 def test_damaged_objects_are_told_with_the_cure(site: Site, remote: Remote) -> None:
@@ -887,7 +900,7 @@ def test_the_operators_ssh_command_stays_in_force(
             PermanentError,
             r"does not let root in: .+ try: sudo -u root ssh -T git@forge.example",
         ),
-        ("Host key verification failed.", PermanentError, "ssh-keyscan forge.example >>"),
+        ("Host key verification failed.", PermanentError, r"ssh-keyscan forge.example \| sudo"),
         ("ERROR: Repository not found.", PermanentError, "is no repository, or none that"),
         (
             "ssh: Could not resolve hostname forge.example: Name or service not known",

@@ -116,9 +116,9 @@ def test_what_is_not_understood_is_quoted() -> None:
 
 def test_the_cure_can_be_pasted_into_a_shell() -> None:
     place = Place("a b", "/srv/a b;reboot", "ssh://git@forge.example/x", "live", "me")
-    said = "fatal: detected dubious ownership"
+    said = "fatal: detected dubious ownership in repository at '/srv/a b;reboot'"
     assert "safe.directory '/srv/a b;reboot'" in str(failure("git fetch", said, place))
-    assert "ssh-keyscan forge.example >>" in str(
+    assert "ssh-keyscan forge.example | sudo -u me tee" in str(
         failure("git fetch", "Host key verification failed.", place)
     )
 

@@ -63,6 +63,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.remove_stale_locks()
     git.check_branch()
     before = git.revision(git.local)
+    git.revision(git.tracking)  # mends it where it is broken, else git would refuse to move it
     git.fetch()
     tip = git.revision(git.tracking)
     if tip is None:

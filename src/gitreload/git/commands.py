@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from gitreload.git.errors import Place, failure
-from gitreload.git.files import REVISION, GitFiles, OnlyGitKnowsError
+from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.settings import git_environment, with_patient_ssh
 from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Completed, Runner, proc, user_name
@@ -114,6 +114,10 @@ class Git:
                 return self._files.revision(ref)
             except OnlyGitKnowsError:
                 pass
+            except BrokenRefError as broken:
+                broken.file.unlink()
+                self.notes.append(f"removed {ref}, which was corrupt; it is made anew")
+                return None
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", ref, quiet=True)
         found = _text(done).strip()
         return found if done.ok and REVISION.fullmatch(found) else None

@@ -32,7 +32,7 @@ class Place:
     branch: str
     user: str
 
-    def words(self, said: str) -> Mapping[str, str]:
+    def words(self, said: str, other: str) -> Mapping[str, str]:
         """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
         return {
             "directory": visible(self.directory),
@@ -43,6 +43,7 @@ class Place:
             "branch": visible(self.branch),
             "quoted_branch": visible(shlex.quote(self.branch)),
             "user": visible(self.user),
+            "other": visible(shlex.quote(other)),
             "said": said,
         }
 
@@ -64,10 +65,11 @@ _AS_USER = "sudo -u {user} git -C {path} ls-remote origin"
 _RULES = (
     _rule(
         PermanentError,
-        "git does not trust {directory}, because it belongs to another user than {user}: {said}. "
-        "Give it to {user} (chown -R {user} {path}), or let {user} trust that directory: "
-        "sudo -u {user} git config --global --add safe.directory {path}",
-        r"dubious ownership",
+        "git does not trust {other}, because it belongs to another user than {user}. Give it to "
+        "{user} (chown -R {user} {other}), or let {user} trust it: "
+        "sudo -u {user} git config --global --add safe.directory {other}",
+        # The checkout, or a remote that is a local path.
+        r"dubious ownership in repository at '(?P<other>.*)'",
         r"unsafe repository",
     ),
     _rule(
@@ -85,8 +87,8 @@ _RULES = (
     _rule(
         PermanentError,
         "the host key of {url} is not known to {user}, or has changed: {said}. Compare it with "
-        "what the host publishes, then: sudo -u {user} ssh-keyscan {host} >> ~{user}/.ssh/"
-        "known_hosts (after ssh-keygen -R {host}, where it has changed)",
+        "what the host publishes, then: ssh-keyscan {host} | sudo -u {user} tee -a ~{user}/.ssh/"
+        "known_hosts (after sudo -u {user} ssh-keygen -R {host}, where it has changed)",
         r"host key verification failed",
         r"remote host identification has changed",
         r"no .* host key is known for",
@@ -262,7 +264,8 @@ def failure(command: str, output: str, place: Place) -> GitreloadError:
         found = rule.pattern.search(output)
         if found:
             said = _shown(_line_around(output, found.start()))
-            return rule.kind(rule.sentence.format_map(place.words(said)))
+            other = found.groupdict().get("other") or place.path
+            return rule.kind(rule.sentence.format_map(place.words(said, other)))
     return TransientError(
         f"{command} failed in {visible(place.directory)}: {_shown(_last_line(output))}"
     )

@@ -6,6 +6,7 @@ A git process costs as much as reading a hundred refs; on the way from push to f
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -34,6 +35,14 @@ class OnlyGitKnowsError(Exception):
     """The refs are kept in another way than in files."""
 
 
+class BrokenRefError(Exception):
+    """A ref's file holds no revision, as after a power cut."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(str(file))
+        self.file = file
+
+
 @dataclass(frozen=True, slots=True)
 class GitFiles:
     """`own` has `HEAD` and the index, `common` the refs; two places in a linked worktree."""
@@ -46,9 +55,9 @@ class GitFiles:
         """Those of the checkout at `path`. Raises OSError where there are none."""
         own = Path(path, ".git")
         if own.is_file():
-            own = Path(path, own.read_text().strip().removeprefix("gitdir: "))
+            own = Path(path, _text(own).removeprefix("gitdir: "))
         try:
-            common = own / (own / "commondir").read_text().strip()
+            common = own / _text(own / "commondir")
         except FileNotFoundError:
             common = own
         return cls(own, common)
@@ -58,7 +67,7 @@ class GitFiles:
 
         During a rebase, when `HEAD` is detached, that is the branch which is being rebased.
         """
-        text = (self.own / "HEAD").read_text().strip()
+        text = _text(self.own / "HEAD")
         if text.startswith(_SYMBOLIC):
             self._check_format()
             return text.removeprefix(_SYMBOLIC).strip()
@@ -67,23 +76,29 @@ class GitFiles:
         for state in ("rebase-merge", "rebase-apply"):
             name = self.own / state / "head-name"
             if name.is_file():
-                return name.read_text().strip()
+                return _text(name)
         return None
 
     def detached(self) -> bool:
-        return not (self.own / "HEAD").read_text().startswith(_SYMBOLIC)
+        return not _text(self.own / "HEAD").startswith(_SYMBOLIC)
 
     def revision(self, ref: str) -> str | None:
-        """The revision of a full ref name, None where there is no such ref."""
+        """The revision of a full ref name, None where there is no such ref.
+
+        Raises `BrokenRefError`.
+        """
         self._check_format()
         for _ in range(_DEEPEST):
+            file = self.common / ref
             try:
-                text = (self.common / ref).read_text().strip()
+                text = _text(file)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return self._packed(ref)
             if not text.startswith(_SYMBOLIC):
                 break
             ref = text.removeprefix(_SYMBOLIC)
+        if not REVISION.match(text):
+            raise BrokenRefError(file)
         if not REVISION.fullmatch(text):
             raise OnlyGitKnowsError
         return text
@@ -120,9 +135,14 @@ class GitFiles:
             packed = (self.common / "packed-refs").read_bytes()
         except FileNotFoundError:
             return None
-        before, found, _ = packed.partition(f" {ref}\n".encode("utf-8", "surrogateescape"))
+        before, found, _ = packed.partition(os.fsencode(f" {ref}\n"))
         return before.rpartition(b"\n")[2].decode("ascii") if found else None
 
     def _check_format(self) -> None:
         if (self.common / "reftable").exists():
             raise OnlyGitKnowsError
+
+
+def _text(file: Path) -> str:
+    """What a file of one line holds; names in it are bytes, as in file names."""
+    return os.fsdecode(file.read_bytes()).strip()
