@@ -56,7 +56,9 @@ def read(path: str) -> Reading | None:
         place, trail = _place(path)
         return None if place is None else _read(path, place, trail)
     except AskingError as error:
-        return Reading(problem=f"cannot be understood, even by git: {error}")
+        return Reading(
+            problem=f"is nothing git can work with, {error}: mend that, or clone it again"
+        )
     except FileNotFoundError as error:
         missing = os.path.relpath(error.filename or path, path)
         return Reading(
@@ -72,8 +74,8 @@ def unreadable(path: str, error: OSError) -> Reading:
     """A directory that may be a checkout, but cannot be read."""
     what = os.path.relpath(error.filename or path, path)
     return Reading(
-        problem=f"cannot be read, {what!r}: {error.strerror}; make it readable for the user that "
-        "runs gitreload"
+        problem=f"cannot be read, {what!r}: {error.strerror}; mend it, or let the user that runs "
+        "gitreload read it"
     )
 
 

@@ -70,22 +70,17 @@ class Index:
             scan = Scan(root, self._unchanged)
         except OSError as error:
             raise self._unusable(error) from error
-        before = self._entries
+        before, self._entries = self._entries, {}
         self._root, self._listings = root, scan.listings
-        self._entries, self._paths, self._incomplete = {}, {}, set()
+        self._paths, self._incomplete = {}, set()
         for path, names in scan.names.items():
-            directory, *others = sorted(names, key=lambda name: self._rank(name, path))
-            aliases = tuple(others)
-            known = before.get(path)
-            if path in scan.fresh:
-                self._keep(self._entry(path, directory, aliases, scan.fresh[path]))
-            elif known and (known.checkout.directory, known.checkout.aliases) == (
-                directory,
-                aliases,
-            ):
-                self._keep(known)
-            elif reading := gitdir.read(path):
-                self._keep(self._entry(path, directory, aliases, reading))
+            directory, *aliases = sorted(names, key=lambda name: _rank(f"{root}/{name}", path))
+            entry = before.get(path)
+            if path in scan.fresh or entry is None or _names(entry) != (directory, *aliases):
+                reading = scan.fresh.get(path) or gitdir.read(path)
+                entry = self._entry(path, directory, tuple(aliases), reading) if reading else None
+            if entry is not None:
+                self._keep(entry)
 
     def changed(self) -> bool:
         """Whether names below `REPODIR` came, went or moved since the last look."""
@@ -120,15 +115,15 @@ class Index:
 
         Takes any string. Raises RepodirError.
         """
-        self._root = os.path.realpath(self._repodir)
+        root = os.path.realpath(self._repodir)
         try:
-            os.stat(f"{self._root}/.")
+            os.stat(f"{root}/.")
         except OSError as error:
             raise self._unusable(error) from error
-        if not self._may_name(name):
+        if not _may_name(root, name):
             return None
         try:
-            path = os.path.realpath(f"{self._root}/{name}", strict=True)
+            path = os.path.realpath(f"{root}/{name}", strict=True)
         except OSError:
             return None
         known = self._current(path)
@@ -137,20 +132,8 @@ class Index:
         reading = gitdir.read(path)
         if reading is None:
             return None
-        own = path.removeprefix(f"{self._root}/")
-        return self._entry(path, own if self._may_name(own) else name, (), reading).checkout
-
-    def _may_name(self, name: str) -> bool:
-        """Whether a look would come across this name."""
-        parts = name.split("/")
-        if any(not part or part.startswith(".") or "\0" in part for part in parts):
-            return False
-        top = f"{self._root}/{parts[0]}/.git"
-        return len(parts) == 1 or (len(parts) == DEEPEST and not os.path.lexists(top))
-
-    def _rank(self, name: str, path: str) -> tuple[bool, int, str]:
-        """Of several names a directory's own goes first, then the shortest way to it."""
-        return f"{self._root}/{name}" != path, name.count("/"), name
+        own = path.removeprefix(f"{root}/")
+        return self._entry(path, own if _may_name(root, own) else name, (), reading).checkout
 
     def _unchanged(self, path: str) -> bool:
         known = self._entries.get(path)
@@ -214,6 +197,24 @@ class Index:
     def _unusable(self, error: OSError) -> RepodirError:
         cause = _CAUSES.get(type(error), f"cannot be read: {error.strerror}")
         return RepodirError(f"REPODIR {visible(self._repodir)} {cause}")
+
+
+def _may_name(root: str, name: str) -> bool:
+    """Whether a look at `root` would come across this name."""
+    parts = name.split("/")
+    if any(not part or part.startswith(".") or "\0" in part for part in parts):
+        return False
+    top = f"{root}/{parts[0]}/.git"
+    return len(parts) == 1 or (len(parts) == DEEPEST and not os.path.lexists(top))
+
+
+def _rank(place: str, path: str) -> tuple[bool, int, str]:
+    """Of several names a directory's own goes first, then the shortest way to it."""
+    return place != path, place.count("/"), place
+
+
+def _names(entry: _Entry) -> tuple[str, ...]:
+    return entry.checkout.directory, *entry.checkout.aliases
 
 
 def _encodable(*texts: str | None) -> bool:

@@ -10,14 +10,12 @@ from pathlib import Path
 
 from gitreload.checkouts.identities import Identities
 from gitreload.checkouts.index import Index
-from gitreload.checkouts.match import Match, Wanted, matches, near_misses
+from gitreload.checkouts.match import Match, Wanted, by_name, matches
 from gitreload.model import Checkout
 
-# A push that reaches no checkout makes us look at all of them, but no more often than this.
-LOOK_SECONDS = 1.0
-# A push that does reach one may concern another too, which got this remote a moment ago. To see
-# that, all are looked at whenever it costs no more than this share of the time since: every 0.1 s
-# where there are a few checkouts, every 20 s where there are ten thousand.
+# A push may concern a checkout that got its remote a moment ago. To see that, all are looked at
+# whenever it costs no more than this share of the time since the last look: every 0.1 s where there
+# are a few checkouts, every 20 s where there are ten thousand.
 LOOK_SHARE = 0.005
 
 
@@ -36,41 +34,35 @@ class Checkouts:
         identities: Identities | None = None,
     ) -> None:
         self._index = Index(repodir, remotes, identities or Identities())
-        self._looked = threading.Condition()
+        self._lock = threading.Lock()
         self._began: float | None = None
         self._cost = 0.0
+        self._named: dict[str, list[Checkout]] | None = None
 
     def match(self, urls: Sequence[str], branch: str) -> Match:
         """What a push of `branch` to the repository with these URLs means here."""
         return self.match_many([(urls, branch)])[0]
 
     def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
-        """`match` for several pushes (URLs and branch), with one look for all of them.
+        """`match` for several pushes (URLs and branch), with one glance for all of them.
 
-        Where one reaches no checkout, all checkouts are looked at, which may have to wait for up
-        to LOOK_SECONDS after the last time.
+        A glance sees new names, and whatever changed in the checkouts of these repositories. That
+        another one was given their remote a moment ago is seen for sure only after `look`: whoever
+        has a push that reaches nothing should call that, and ask again.
         """
-        arrived = time.monotonic()
         wanted = [Wanted.of(urls, branch) for urls, branch in queries]
-        with self._looked:
-            self._glance(arrived)
-            found = self._matches(wanted)
-            if any(
-                push.identities and not match.found
-                for push, match in zip(wanted, found, strict=True)
-            ):
-                self._look_after(arrived)
-                found = self._matches(wanted)
-            return self._with_near_misses(wanted, found)
+        with self._lock:
+            self._glance(time.monotonic())
+            return self._with_near_misses(wanted, self._matches(wanted))
 
     def look(self) -> None:
         """Look at everything now, so that later calls have less to do."""
-        with self._looked:
+        with self._lock:
             self._look()
 
     def all(self) -> tuple[Checkout, ...]:
         """All checkouts as they are now, also those with a problem, by directory."""
-        with self._looked:
+        with self._lock:
             self._look()
             return tuple(sorted(self._index.all(), key=lambda checkout: checkout.directory))
 
@@ -79,7 +71,7 @@ class Checkouts:
 
         Takes any string; only names that a look would find lead anywhere.
         """
-        with self._looked:
+        with self._lock:
             return self._index.get(directory)
 
     def _glance(self, now: float) -> None:
@@ -90,20 +82,11 @@ class Checkouts:
         else:
             self._index.reread_incomplete()
 
-    def _look_after(self, arrived: float) -> None:
-        """Return once there was a look that began after `arrived`, by whomever."""
-        while self._began is None or self._began < arrived:
-            wait = 0.0 if self._began is None else self._began + LOOK_SECONDS - time.monotonic()
-            if wait > 0:
-                self._looked.wait(wait)
-            else:
-                self._look()
-
     def _look(self) -> None:
         began = time.monotonic()
         self._index.look()
         self._began, self._cost = began, time.monotonic() - began
-        self._looked.notify_all()
+        self._named = None
 
     def _matches(self, wanted: Sequence[Wanted]) -> list[Match]:
         asked = frozenset[str]().union(*(push.identities for push in wanted))
@@ -112,9 +95,10 @@ class Checkouts:
     def _with_near_misses(self, wanted: Sequence[Wanted], found: list[Match]) -> list[Match]:
         if all(match.known for match in found):
             return found
-        names = frozenset[str]().union(*(push.names for push in wanted))
-        near = near_misses(names, self._index.all())
+        if self._named is None:
+            self._named = by_name(self._index.all())
+        named = self._named
         return [
-            match if match.known else replace(match, near=push.near(near))
+            match if match.known else replace(match, near=push.near(named))
             for push, match in zip(wanted, found, strict=True)
         ]

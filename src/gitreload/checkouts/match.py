@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gitreload.model import Checkout
-from gitreload.remotes import canonical, mask
+from gitreload.remotes import MAX_URL, canonical, mask
 from gitreload.visible import visible
 
 MOST_REASONS = 10
@@ -39,15 +39,13 @@ class Wanted:
 
     @classmethod
     def of(cls, urls: Sequence[str], branch: str) -> Wanted:
-        return cls(frozenset(filter(None, map(canonical, urls))), branch)
+        # What is longer is no URL, and not worth remembering.
+        return cls(_identities(tuple(url for url in urls if len(url) <= MAX_URL)), branch)
 
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(map(_last_part, self.identities))
-
-    def near(self, told: Mapping[str, list[str]]) -> tuple[str, ...]:
-        """What `near_misses` has to tell about this push."""
-        misses = dict.fromkeys(miss for name in sorted(self.names) for miss in told.get(name, ()))
+    def near(self, named: Mapping[str, list[Checkout]]) -> tuple[str, ...]:
+        """What to tell of those that may be meant: 0.2 went by the name alone."""
+        names = sorted(map(_last_part, self.identities))
+        misses = dict.fromkeys(_near_miss(each) for name in names for each in named.get(name, ()))
         return tuple(misses)[:MOST_NEAR]
 
 
@@ -60,19 +58,21 @@ def matches(wanted: Iterable[Wanted], checkouts: Iterable[Checkout]) -> list[Mat
     return [_match(push, known) for push in wanted]
 
 
-def near_misses(names: AbstractSet[str], checkouts: Iterable[Checkout]) -> dict[str, list[str]]:
-    """For each name what to tell about the checkouts that have it, but another remote.
-
-    A name is the last part of an identity, in lower case.
-    """
-    found: dict[str, list[str]] = {}
+def by_name(checkouts: Iterable[Checkout]) -> dict[str, list[Checkout]]:
+    """The checkouts that go by each name, in their directory or in a remote; not more than tell."""
+    named: dict[str, list[Checkout]] = {}
     for checkout in checkouts:
-        own = {_last_part(checkout.directory), *map(_last_part, checkout.identities)}
-        for name in own & names:
-            told = found.setdefault(name, [])
-            if len(told) < MOST_NEAR:
-                told.append(_near_miss(checkout))
-    return found
+        for name in {_last_part(checkout.directory), *map(_last_part, checkout.identities)}:
+            same = named.setdefault(name, [])
+            if len(same) < MOST_NEAR:
+                same.append(checkout)
+    return named
+
+
+# Pushes of one repository come with the same URLs every time, in a storm thousands a second.
+@lru_cache(maxsize=1024)
+def _identities(urls: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(filter(None, map(canonical, urls)))
 
 
 def _match(push: Wanted, known: Mapping[str, list[Checkout]]) -> Match:

@@ -62,12 +62,13 @@ class Trail:
 
     def read(self, file: str) -> bytes:
         """The file's bytes; raises OSError, also for what is no regular file or too long."""
+        path = _path(self._base, file)
         # A pipe would keep us waiting for its writer.
-        fd = os.open(_path(self._base, file), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST:
-                raise OSError(0, "not a file, or longer than 1 MiB", file)
+                raise OSError(0, "not a file, or longer than 1 MiB", path)
             self._stamps[file] = _stamp(status)
             return os.read(fd, status.st_size)
         finally:
