@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.git_http import GitServer, git_server
-from gitreload.git import BranchGoneError, Clean, Updated, check_version, update
+from gitreload.git import BranchGoneError, Clean, Updated, check_version, commands, update
 from gitreload.model import Checkout, GitreloadError, Group, PermanentError, TransientError
 from gitreload.process import Runner
 from helpers import Remote, git, wait_until
@@ -193,6 +193,22 @@ def test_a_repository_with_long_revisions_is_updated(
     tip = remote.commit({"a": "2"})
     assert len(tip) == 64
     assert site.update(wanted=(tip,)).after == tip
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_packs_do_not_pile_up(
+    partial: bool, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "MOST_PACKS", 3)
+    git("config", "uploadpack.allowFilter", "true", cwd=remote.bare)
+    options = ["--filter=blob:none"] if partial else []
+    site = Site(remote, remote.clone(tmp_path / "repos/course", *options))
+    for number in range(5):
+        tip = remote.commit({"a": str(number)})
+        assert site.update() == Updated(git("rev-parse", "HEAD~", cwd=remote.work), tip, False, ())
+    packs = list((site.path / ".git/objects/pack").glob("*.pack"))
+    assert (len(packs) > 5) if partial else (len(packs) <= 3)
+    site.git("fsck", "--strict")
 
 
 # Whatever was there
@@ -933,8 +949,8 @@ def test_the_version_of_git_is_told() -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo git version 2.30.9", "git version 2.30.9 is too old: install git 2.31 or newer"),
-        ("echo hello", r"does not tell its version \(hello\): install git 2.31 or newer"),
+        ("echo git version 2.31.8", "git version 2.31.8 is too old: install git 2.32 or newer"),
+        ("echo hello", r"does not tell its version \(hello\): install git 2.32 or newer"),
         (None, "there is no program git on the PATH"),
     ],
 )

@@ -15,8 +15,9 @@ from gitreload.visible import visible
 
 __all__ = ["BranchGoneError", "Clean", "Updated", "check_version", "update"]
 
-# The first that takes settings from the environment without a file (GIT_CONFIG_COUNT).
-OLDEST = (2, 31)
+# The first that joins small packs alone (repack --geometric); settings by the environment
+# (GIT_CONFIG_COUNT) came with 2.31.
+OLDEST = (2, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
+    git.join_packs()
     return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
 
 

@@ -19,6 +19,9 @@ from gitreload.visible import visible
 Clean = Literal["none", "untracked", "ignored"]
 """What an update removes, besides the changes of tracked files."""
 
+# As many as git itself lets pile up (gc.autoPackLimit).
+MOST_PACKS = 50
+
 _CLEAN = {"untracked": ["-ffd"], "ignored": ["-ffdx"]}
 _STATUS = {
     "none": ["--untracked-files=no"],
@@ -158,6 +161,20 @@ class Git:
         """Whether `revision` is in the history of `of`; False for one that is not known here."""
         done = self._run("merge-base", "--is-ancestor", revision, of, quiet=True)
         return done.ok
+
+    def join_packs(self) -> None:
+        """Join the small packs that fetches left, once there are many of them.
+
+        Each fetch adds one, and git's own housekeeping, which takes its time, is off. What goes
+        wrong here is told, and changes nothing for the update.
+        """
+        with self._files_read():
+            if self._files.packs() <= MOST_PACKS:
+                return
+        try:
+            self._check(self._run("repack", "--geometric=2", "-d", "-l", "-q"))
+        except (TransientError, PermanentError) as error:
+            self.notes.append(f"the packs could not be joined: {error}")
 
     def abandon_unfinished(self) -> bool:
         """End a merge, rebase, cherry-pick, … that was begun and left; whether there was one."""

@@ -1,6 +1,6 @@
 """What git's words mean: whether a failure may pass by itself, and what a person can do about it.
 
-Pure: text in, an error out. The patterns are those of git 2.31 to 2.51 under `LC_ALL=C`, of curl,
+Pure: text in, an error out. The patterns are those of git 2.32 to 2.51 under `LC_ALL=C`, of curl,
 of OpenSSH, and of what the forges send along.
 """
 

@@ -113,6 +113,14 @@ class GitFiles:
             if (self.own / name).exists():
                 shutil.rmtree(self.own / name)
 
+    def packs(self) -> int:
+        """How many packs there are; none where the remote keeps some objects (a partial clone).
+
+        Before 2.41 git forgot, when it joined packs, which of them lack objects on purpose.
+        """
+        names = [file.suffix for file in (self.common / "objects/pack").iterdir()]
+        return 0 if ".promisor" in names else names.count(".pack")
+
     def locks(self, *, deep: bool) -> list[Path]:
         """The lock files; only with `deep` those of single refs too, for which all are walked."""
         return sorted({*self._top_locks(), *(self._deep_locks() if deep else ())})
