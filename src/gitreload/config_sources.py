@@ -52,11 +52,11 @@ def read(environ: Mapping[str, str], start: Start) -> Raw:
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in NOT_KEYS or name.startswith(JOB_PREFIX):
             continue
-        key = name.removeprefix(PREFIX)
-        raw.origins[key] = f"environment variable {name}"
-        raw.values.pop(key, None)
+        key = visible(name.removeprefix(PREFIX))
+        origin = f"environment variable {name}"
         try:
-            raw.values[key] = _variable(key, environ[name], raw.origins[key])
+            raw.values[key] = _variable(key, environ[name], origin)
+            raw.origins[key] = origin
         except ConfigError as error:
             raw.problems += error.problems
     return raw
@@ -118,6 +118,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in values:
             raise ConfigError(f"the key {key} is there twice in one object; keep one")
+        if visible(key) != key:
+            raise ConfigError(f"the key {key} has invisible characters; remove them")
         values[key] = value
     return values
 
