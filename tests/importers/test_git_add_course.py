@@ -159,16 +159,16 @@ def test_no_credentials_are_passed_on(site: Site) -> None:
 def test_the_commands_own_pull_changes_nothing(site: Site) -> None:
     before = site.revision
     site.remote.commit({"new.txt": "not fetched yet"})
-    git("config", "pull.rebase", "true", cwd=site.path)
-    git("config", "branch.main.rebase", "true", cwd=site.path)
     git("config", "protocol.allow", "never", cwd=site.path)
     site.run()
     assert site.revision == before
     assert site.platform.course(KEY) is not None
 
 
-def test_it_needs_no_remote_and_no_clean_history(site: Site) -> None:
+@pytest.mark.parametrize("key", ["pull.rebase", "branch.main.rebase"])
+def test_it_needs_no_remote_and_no_clean_tree(site: Site, key: str) -> None:
     git("remote", "set-url", "origin", "https://nowhere.invalid/geo.git", cwd=site.path)
+    git("config", key, "true", cwd=site.path)
     (site.path / "about/overview.html").write_text("changed by hand")
     site.run()
 
