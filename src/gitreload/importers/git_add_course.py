@@ -202,7 +202,6 @@ def _harmless_pull(branch: str) -> dict[str, str]:
         f"branch.{branch}.remote": ".",
         f"branch.{branch}.merge": f"refs/heads/{branch}",
         f"branch.{branch}.rebase": "false",
-        "pull.rebase": "false",
         "merge.ff": "only",
         "fetch.all": "false",
         "fetch.recurseSubmodules": "false",
