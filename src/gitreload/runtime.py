@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from gitreload import config, logs, worker
 from gitreload.checkouts import Checkouts
@@ -58,10 +59,14 @@ class Runtime:
         it cannot be now, and then `start` may be called again.
         """
         settings = self.config.settings
-        ledger = Ledger.open(settings.state_dir)
-        engine = EmbeddedEngine(settings.state_dir)
-        engine.start()
-        ledger.enter_worker(engine.worker_id)
+        with ExitStack() as undo:
+            ledger = Ledger.open(settings.state_dir)
+            undo.callback(ledger.close)
+            engine = EmbeddedEngine(settings.state_dir)
+            engine.start()
+            undo.callback(engine.stop)
+            ledger.enter_worker(engine.worker_id)
+            undo.pop_all()
         self.ledger, self._engine = ledger, engine
         if self._serving:
             self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
@@ -96,6 +101,10 @@ class Runtime:
             logger.warning("this worker stays listed until the next start: %s", error)
         self._engine.stop()
         self.ledger.close()
+
+    def hurry(self) -> None:
+        """End the attempts that a `stop` in another thread still waits for."""
+        self._stops.stop_all()
 
     def reload(self, loaded: config.Config) -> None:
         """Work with another configuration from the next request and job on."""
@@ -153,11 +162,14 @@ class Runtime:
                 for job_id in ledger.cancelling():
                     self._stops.stop(job_id)
                 self._prune(ledger)
-            except LedgerUnavailable as error:
+            except GitreloadError as error:
                 logger.error("cannot look after the queue now: %s", error)
             except Exception:
                 logger.exception("an error that should not be, while looking after the queue")
-            self._fill_slots(ledger, engine)
+            try:
+                self._fill_slots(ledger, engine)
+            except OSError as error:
+                logger.error("no worker slot can be taken now: %s", error)
             self._stopping.wait(TICK_SECONDS)
 
     def _prune(self, ledger: Ledger) -> None:

@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gitreload.cli import app
 from gitreload.ledger import Claimed, Ledger, Revisions
+from gitreload.locks import Lock, slot_path
 from gitreload.model import Imported
 from helpers import Remote
 
@@ -32,6 +34,7 @@ class Host:
     remote: Remote
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         self.repodir = self.folder / "repos"
         self.state_dir = self.folder / "state"
         self.configure()
@@ -71,15 +74,30 @@ class Host:
         assert result.exit_code == 1, result.output
         return result.stderr
 
-    def command(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+    def command(
+        self,
+        *args: str,
+        env: dict[str, str] | None = None,
+        stdout: int | IO[str] = subprocess.PIPE,
+        stderr: int | IO[str] = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(COMMAND), *args],
             cwd=self.folder,
-            env=os.environ | self.environment,
+            env=os.environ | self.environment | (env or {}),
             stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
             text=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Seem to be a process that works."""
+        slot = Lock.take(slot_path(self.state_dir, 0))
+        assert slot is not None
+        with slot:
+            yield
 
 
 @pytest.fixture

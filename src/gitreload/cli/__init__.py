@@ -6,6 +6,8 @@ A command imports what it needs when it runs: `gitreload --help` must not wait f
 from __future__ import annotations
 
 import gc
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -15,6 +17,7 @@ from gitreload.cli import backup, checkouts, queue, send, serve, settings, sync
 from gitreload.cli.errors import Commands
 
 app = typer.Typer(
+    name="gitreload",
     cls=Commands,
     add_completion=False,
     rich_markup_mode=None,
@@ -41,6 +44,9 @@ def main() -> None:
     # Importing makes many objects and no garbage: collecting it as often as usual is a fifth of
     # the time that a short command takes.
     gc.set_threshold(50_000, 20, 20)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever the locale cannot write is spelled out, as on stderr.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()
 
 

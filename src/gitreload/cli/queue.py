@@ -225,7 +225,7 @@ def cancel(number: JobNumber, as_json: Json = False) -> None:
         job = find_job(ledger, number)
         if job.state.finished:
             raise GitreloadError(
-                f"job {job.id} is {job.state} since {when(job.finished_at)}: there is nothing "
+                f"job {job.id} is over ({job.state}, {when(job.finished_at)}): there is nothing "
                 "left to cancel"
             )
         after = ledger.cancel(job)

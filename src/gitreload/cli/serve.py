@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gitreload.cli.signals import signals
 
 if TYPE_CHECKING:
     from gitreload.config import Config
@@ -37,14 +41,17 @@ def serve(
     from gitreload.web.server import Server
 
     versions = _prepare(loaded)
-    sockets = bind(loaded.settings.host, loaded.settings.port)
-    runtime = Runtime(loaded)
+    with ExitStack() as bound:
+        sockets = bind(loaded.settings.host, loaded.settings.port)
+        for each in sockets:
+            bound.enter_context(each)
+        runtime = Runtime(loaded)
 
-    def tell(address: str) -> None:
-        summary.tell(runtime, f"serves {address}", versions)
+        def tell(address: str) -> None:
+            summary.tell(runtime, f"serves {address}", versions)
 
-    server = Server(runtime, Reload(runtime, load), tell)
-    _run(runtime, lambda: server.run(sockets))
+        server = Server(runtime, Reload(runtime, load), tell)
+        _run(runtime, lambda: server.run(sockets))
 
 
 def worker() -> None:
@@ -66,10 +73,10 @@ def worker() -> None:
     reload = Reload(runtime, load)
 
     def wait() -> None:
-        signal.signal(signal.SIGHUP, lambda _number, _frame: reload())
-        summary.tell(runtime, "works on the queue", versions)
-        while True:
-            signal.pause()
+        with signals() as received:
+            summary.tell(runtime, "works on the queue", versions)
+            while received.wait() == signal.SIGHUP:
+                reload()
 
     _run(runtime, wait)
 
@@ -97,21 +104,36 @@ def _prepare(loaded: Config) -> str:
 
 
 def _run(runtime: Runtime, work: Callable[[], None]) -> None:
-    """Start, work until a signal comes, stop: first with patience, at a second signal at once."""
-    from gitreload import logs
-
-    # As Ctrl-C does, so that one way leads out.
+    """Start, work until a signal comes, stop."""
+    # As Ctrl-C does, until `work` has handlers of its own.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with suppress(KeyboardInterrupt):
         runtime.start_patiently()
         work()
-    except KeyboardInterrupt:
-        pass
+    _stop(runtime)
+
+
+def _stop(runtime: Runtime) -> None:
+    """Stop with patience; when a second signal comes, at once."""
+    from gitreload import logs
+
     grace = runtime.config.settings.shutdown_grace_seconds
     logs.start.info("stopping; running attempts may go on for %g s", grace)
-    try:
-        runtime.stop(grace)
-    except KeyboardInterrupt:
-        logs.start.info("stopping at once; what was running stays queued")
-        runtime.stop(0)
+    with signals() as received:
+
+        def stop() -> None:
+            try:
+                runtime.stop(grace)
+            finally:
+                received.end()
+
+        # A signal's handler that raised into a join would have it take the thread for ended.
+        stopping = threading.Thread(target=stop, name="stop")
+        stopping.start()
+        while (number := received.wait()) == signal.SIGHUP:
+            pass  # too late to read the configuration again
+        if number:
+            logs.start.info("stopping at once; what was running stays queued")
+            runtime.hurry()
+        stopping.join()
     logs.start.info("stopped")

@@ -1,0 +1,142 @@
+"""The small commands, and what all have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitreload import __version__
+from gitreload.ledger.database import FILE_NAME
+
+from .conftest import SECRET, Book, Host
+
+
+class TestConfig:
+    def test_values_with_their_sources_and_no_secret(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GITRELOAD_NUM_THREADS", "3")
+        shown = host.done("config")
+        rows = {row.split()[0]: row.split()[1:] for row in shown.splitlines()}
+        assert rows["NUM_THREADS"] == ["3", "environment", "variable", "GITRELOAD_NUM_THREADS"]
+        assert rows["HOST"] == ['"127.0.0.1"', "default"]
+        assert rows["REPODIR"] == [f'"{host.repodir}"', str(host.folder / "gr.env.json")]
+        assert SECRET not in shown
+
+    def test_as_json(self, host: Host) -> None:
+        host.configure(WEBHOOK_SECRETS=["thirteen-char"])
+        shown = host.json("config")
+        assert shown["path"] == str(host.folder / "gr.env.json")
+        assert shown["settings"]["PORT"] == {"value": 0, "source": shown["path"]}
+        assert shown["settings"]["WEBHOOK_SECRETS"]["value"] == ["********"]
+        assert "shorter than" in shown["warnings"][0]
+
+    def test_warnings_are_told(self, host: Host) -> None:
+        host.configure(WEBHOOK_SECRETS=["thirteen-char"])
+        assert "shorter than" in host.run("config").stderr
+
+    def test_the_schema(self, host: Host) -> None:
+        schema = json.loads(host.done("config", "--schema"))
+        assert schema["properties"]["PORT"]["default"] == 5000
+
+
+class TestBackup:
+    def test_a_copy_that_nobody_else_reads(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        copy = host.folder / "copy.sqlite3"
+        assert "copied the ledger" in host.done("backup", str(copy))
+        assert copy.stat().st_mode & 0o777 == 0o600
+        with sqlite3.connect(copy) as connection:
+            assert connection.execute("SELECT id, state FROM jobs").fetchall() == [(1, "queued")]
+
+    def test_an_existing_file_stays_as_it_is(self, host: Host, book: Book) -> None:
+        host.failed("backup", str(host.state_dir / FILE_NAME))
+        host.failed("backup", str(host.folder / "gr.env.json"))
+        assert host.json("jobs") == []
+
+
+class TestAll:
+    def test_help_and_version(self, host: Host) -> None:
+        assert host.done("--version") == f"gitreload {__version__}\n"
+        for name in ("serve", "worker", "list", "jobs", "show", "logs", "sync", "retry", "cancel",
+                     "config", "send", "backup"):  # fmt: skip
+            assert f"\n  {name} " in host.done("--help")
+            assert host.done(name, "-h").startswith(f"Usage: gitreload {name} ")
+
+    @pytest.mark.parametrize(
+        "args", [["sink"], ["jobs", "--state", "lost"], ["show", "0"], ["show", "9" * 20]]
+    )
+    def test_usage_errors_exit_with_2(self, host: Host, args: list[str]) -> None:
+        result = host.run(*args)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "Error: " in result.stderr
+
+    def test_slow_modules_are_left_alone(self, host: Host) -> None:
+        """`--help` and `list` are to be quick: what they load is what they need."""
+        code = (
+            "import sys; from gitreload.cli import main; sys.argv[1:] = sys.argv[1].split()\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "heavy = 'sqlalchemy pydantic fastapi uvicorn httpx alembic rich'.split()\n"
+            "print(*[name for name in heavy if name in sys.modules], file=sys.stderr)"
+        )
+
+        def loaded(command: str) -> list[str]:
+            done = subprocess.run(
+                [sys.executable, "-c", code, command],
+                env=os.environ | host.environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return done.stderr.split()
+
+        assert loaded("--help") == []
+        host.done("sync", "course")
+        assert loaded("list") == ["sqlalchemy", "pydantic"]
+        assert loaded("jobs") == ["sqlalchemy", "pydantic"]
+        assert loaded("config") == ["pydantic"]
+
+    def test_a_reader_that_went_away(self, host: Host) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with host.command("config", stdout=writing) as command:
+            os.close(writing)
+            _, complaints = command.communicate(timeout=60)
+        assert (command.returncode, complaints) == (141, "")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+    def test_a_full_disk_behind_the_output(self, host: Host) -> None:
+        with Path("/dev/full").open("w") as full, host.command("config", stdout=full) as command:
+            _, complaints = command.communicate(timeout=60)
+        assert command.returncode == 1
+        assert complaints == (
+            "gitreload: the output cannot be used: No space left on device; "
+            "correct that, then try again\n"
+        )
+
+    def test_ctrl_c(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        book.begin("a line")
+        with host.command("logs", "-f", "1") as command:
+            assert command.stdout is not None
+            command.stdout.readline()
+            command.send_signal(signal.SIGINT)
+            assert command.wait(timeout=60) == 130
+            assert command.stderr is not None
+            assert command.stderr.read() == ""
+
+    def test_a_locale_without_the_characters(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        book.fail(book.begin(), "café → ☕")
+        with host.command("jobs", env={"PYTHONIOENCODING": "ascii"}) as command:
+            told, complaints = command.communicate(timeout=60)
+        assert (command.returncode, complaints) == (0, "")
+        assert r"caf\xe9 \u2192 \u2615" in told
