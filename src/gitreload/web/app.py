@@ -38,11 +38,11 @@ def build(runtime: Callable[[], Runtime], lifespan: Lifespan[FastAPI] | None = N
 
     @app.get("/queue")
     def queue(request: Request) -> JSONResponse:
-        found = runtime()
-        refused = _refuse_reader(request, found)
-        if refused is not None:
-            return refused
         try:
+            found = runtime()
+            refused = _refuse_reader(request, found)
+            if refused is not None:
+                return refused
             jobs = _ledger_jobs(found)
         except GitreloadError as error:
             return _unavailable(str(error))

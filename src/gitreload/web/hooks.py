@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gitreload import forges
 from gitreload.ledger import Arrival
-from gitreload.model import Action, Delivery, Outcome
+from gitreload.model import Action, Delivery, GitreloadError, Outcome
 from gitreload.receiver import Receipt, ReceiverBusy
 from gitreload.runtime import Runtime
 from gitreload.web.peers import is_local, peer_of
@@ -30,6 +30,8 @@ IN_FLIGHT_LIMIT = 256 * 1024 * 1024
 # A larger body is checked in a thread, so that it holds nobody up on the event loop.
 INLINE_LIMIT = 256 * 1024
 RETRY_AFTER_SECONDS = 30
+# Forges give up after 10 s; whoever sends more slowly must not hold memory for ever.
+BODY_SECONDS = 30.0
 # Headers that are worth keeping with a delivery; none of them carries a secret.
 KEPT_HEADERS = ("content-type", "user-agent")
 
@@ -77,20 +79,23 @@ class Hooks:
                 answer = await self._take(scope, receive)
             except _Refused as refused:
                 answer = refused.answer
+            except GitreloadError as error:
+                logger.error("a delivery could not be taken: %s", error)
+                answer = Answer(503, str(error), Outcome.REFUSED)
+            except Exception:
+                logger.exception("a delivery met an error that should not be")
+                answer = Answer(503, "an internal error, which the log tells", Outcome.REFUSED)
         await _send(send, answer)
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         headers = forges.Headers(scope["headers"])
-        announced = _content_length(headers)
-        reserved = Hooks.in_flight + announced
-        if reserved > IN_FLIGHT_LIMIT:
-            raise _Refused(503, "too many deliveries are being received; deliver again later")
-        body = await _read(receive)
-        Hooks.in_flight += len(body)
+        if Hooks.in_flight + _content_length(headers) > IN_FLIGHT_LIMIT:
+            raise _too_many()
+        body = _Body()
         try:
-            return await self._receive(scope, headers, body)
+            return await self._receive(scope, headers, await _read(receive, body))
         finally:
-            Hooks.in_flight -= len(body)
+            body.release()
 
     async def _receive(self, scope: Scope, headers: forges.Headers, body: bytes) -> Answer:
         runtime = self._runtime()
@@ -136,33 +141,59 @@ def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
     return Answer(status, receipt.message, receipt.outcome, receipt.delivery, receipt.jobs)
 
 
+class _Body:
+    """The bytes of one request, which count as in flight from their arrival to its answer."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Raises _Refused where this body, or all bodies together, become too large."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        Hooks.in_flight += len(chunk)
+        if self._size > BODY_LIMIT:
+            raise _too_large()
+        if Hooks.in_flight > IN_FLIGHT_LIMIT:
+            raise _too_many()
+
+    def joined(self) -> bytes:
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+    def release(self) -> None:
+        Hooks.in_flight -= self._size
+
+
 def _content_length(headers: forges.Headers) -> int:
     """The announced size, 0 where none is; refuses one that is too large before reading."""
-    announced = headers.get("content-length")
-    size = int(announced) if announced and announced.isascii() and announced.isdigit() else 0
-    if size > BODY_LIMIT:
+    announced = headers.get("content-length") or ""
+    if not (announced.isascii() and announced.isdigit()):
+        return 0
+    digits = announced.lstrip("0")
+    # Python refuses to read a number of thousands of digits.
+    if len(digits) > len(str(BODY_LIMIT)) or int(digits or "0") > BODY_LIMIT:
         raise _too_large()
-    return size
+    return int(digits or "0")
 
 
-async def _read(receive: Receive) -> bytes:
-    message: Message = await receive()
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > BODY_LIMIT:
-            raise _too_large()
-        return body
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Refused(400, "the connection ended before the body did")
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > BODY_LIMIT:
-            raise _too_large()
-    return b"".join(chunks)
+async def _read(receive: Receive, body: _Body) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Refused(400, "the connection ended before the body did")
+                body.add(message.get("body", b""))
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise _Refused(400, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+    return body.joined()
+
+
+def _too_many() -> _Refused:
+    return _Refused(503, "too many deliveries are being received; deliver again later")
 
 
 def _too_large() -> _Refused:
@@ -181,8 +212,8 @@ async def _send(send: Send, answer: Answer) -> None:
         headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
     if answer.status == 405:
         headers.append((b"allow", b"POST"))
-    if answer.status == 413:
-        # What is still on its way is not read.
+    if answer.status in (400, 413, 503):
+        # What may still be on its way is not read.
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
