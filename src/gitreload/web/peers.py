@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.types import Scope
@@ -45,17 +46,25 @@ def may_read(scope: Scope, settings: Settings, token: bytes | None) -> bool:
         return True
     given = dict(scope["headers"]).get(b"authorization", b"")
     scheme, _, value = given.partition(b" ")
-    return token is not None and scheme.lower() == b"bearer" and hmac.compare_digest(value, token)
+    # An empty file, say of a disk that was full, is no token that anybody could send.
+    return bool(token) and scheme.lower() == b"bearer" and hmac.compare_digest(value, token or b"")
 
 
 def read_token(state_dir: Path) -> bytes:
     """The token of this state directory, made at the first start. Raises OSError."""
     path = state_dir / TOKEN_FILE
+    if not path.exists():
+        _make_token(path)
+    return path.read_bytes().strip()
+
+
+def _make_token(path: Path) -> None:
+    # Under another name first: nobody may meet the file while it is empty, nor two make one each.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes().strip()
-    token = secrets.token_urlsafe(32).encode()
-    with os.fdopen(made, "wb") as file:
-        file.write(token + b"\n")
-    return token
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_urlsafe(32).encode() + b"\n")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
