@@ -29,7 +29,7 @@ from gitreload.model import (
 
 logger = logging.getLogger(__name__)
 
-# A transient failure is tried again after 5, 10, 20, 40 and 80 s, then every 5 minutes for ever.
+# A transient failure is tried again after 5, 10, 20 and 40 s, then every 5 minutes for ever.
 FIRST_RETRY_SECONDS = 5.0
 FAST_TRIES = 5
 SLOW_RETRY_SECONDS = 300.0
