@@ -89,7 +89,7 @@ class GitAddCourse:
     def check(self) -> None:
         """See `Importer`. What is missing may be back soon: a mount, an upgrade."""
         manage = self._settings.edx_platform / "manage.py"
-        if not manage.is_file():
+        if not os.path.isfile(manage):  # noqa: PTH113 (no raise where it may not be looked into)
             raise TransientError(
                 f"there is no Open edX platform: {manage} is missing; "
                 "EDX_PLATFORM must name the platform's directory"
