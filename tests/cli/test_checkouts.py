@@ -77,6 +77,10 @@ class TestRevision:
         git("commit", "-q", "--allow-empty", "-m", "more", cwd=tmp_path / "tree")
         self.check(tmp_path / "tree")
 
+        git("checkout", "-q", "--detach", cwd=tmp_path / "tree")
+        git("commit", "-q", "--allow-empty", "-m", "on no branch", cwd=tmp_path / "tree")
+        self.check(tmp_path / "tree")
+
     def test_nothing_checked_out(self, tmp_path: Path) -> None:
         git("init", "-q", str(tmp_path / "new"), cwd=tmp_path)
         assert revision(str(tmp_path / "new")) is None

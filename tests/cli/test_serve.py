@@ -74,10 +74,11 @@ class TestServe:
         assert server.log.endswith("stopped\n")
 
     def test_options_come_before_the_configuration(self, host: Host) -> None:
-        host.configure(HOST="192.0.2.1", PORT=1)
+        host.configure(HOST="192.0.2.1", PORT=1, REPODIR="/no/such/repos")
         with running(host, "serve", "--host", "::1", "--port", "0") as server:
             assert re.fullmatch(r"http://\[::1\]:\d+", server.url)
             assert "environment variable GITRELOAD_HOST" in server.log
+            server.logs("WARNING gitreload.cli.summary: REPODIR /no/such/repos does not exist")
             assert server.end(signal.SIGINT) == 0
 
     def test_a_sent_push_and_ping(self, host: Host) -> None:
