@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.deployment import Deployment, deployment
-from helpers import wait_until
+from e2e.deployment import Answer, Deployment, deployment
+from helpers import Remote, wait_until
 
 needs_mount = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("mount") is None,
@@ -49,8 +49,8 @@ def test_a_full_disk_is_refused_and_forgotten_once_there_is_room(tmp_path: Path)
         with pytest.raises(OSError, match="No space"):
             _fill(ballast)
         answer = wait_until(lambda: _refused(here, remote), what="a refusal")
-        assert answer["headers"]["retry-after"]
-        assert "disk is full" in answer["msg"]
+        assert answer.headers["retry-after"]
+        assert "disk is full" in answer.body["msg"]
         assert "disk is full" in here.log.read_text()
         ballast.unlink()
         revision = remote.commit({"a": "after\n"})
@@ -65,9 +65,9 @@ def _fill(file: Path) -> None:
             opened.write(b"\0" * 4096)
 
 
-def _refused(here: Deployment, remote: object) -> dict[str, object]:
-    answer = here.deliver(remote)  # type: ignore[arg-type]
-    return {"headers": answer.headers, **answer.body} if answer.status == 503 else {}
+def _refused(here: Deployment, remote: Remote) -> Answer | None:
+    answer = here.deliver(remote)
+    return answer if answer.status == 503 else None
 
 
 @needs_mount
