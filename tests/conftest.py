@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from gitreload.ledger import Ledger
 from helpers import Remote
 
 settings.register_profile("untimed", deadline=None)  # how fast an example runs is no property
@@ -32,3 +33,11 @@ def remote(tmp_path: Path) -> Remote:
     remote = Remote(tmp_path / "forge")
     remote.commit({"README.md": "first\n"}, "first")
     return remote
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger's file with all tables and nothing in them, to copy from."""
+    state_dir = tmp_path_factory.mktemp("empty")
+    Ledger.open(state_dir).close()
+    return state_dir / "ledger.sqlite3"

@@ -11,14 +11,6 @@ from gitreload.ledger import Ledger
 from .builders import Clock, Desk, database_file
 
 
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger's file with all tables and nothing in them, to copy from."""
-    state_dir = tmp_path_factory.mktemp("empty")
-    Ledger.open(state_dir).close()
-    return database_file(state_dir)
-
-
 @pytest.fixture
 def state_dir(tmp_path: Path, empty_ledger: Path) -> Path:
     folder = tmp_path / "state"

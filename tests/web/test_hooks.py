@@ -1,0 +1,254 @@
+"""What a sender is answered, whatever it sends: always JSON, and 5xx only as "try again"."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from fakes.github import SECRET, github_push, signed
+from gitreload.config import ConfigError
+from gitreload.ledger import Ledger, LedgerUnavailable
+from gitreload.runtime import Runtime
+from gitreload.web import hooks
+from gitreload.web.app import build
+from gitreload.web.hooks import BODY_LIMIT, Hooks
+from helpers import Remote, wait_until
+
+from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk
+
+ROUTES = ["/", "/gitreload", "/update", "/gitreload/", "/update/"]
+SECRETS_OWN_TEXT = SECRET.decode()
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_in_flight() -> Iterator[None]:
+    yield
+    assert Hooks.in_flight == 0
+
+
+class TestOrder:
+    """405, 413, 401, 400, 503, 404: each request has the next fault as well."""
+
+    @pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "DELETE", "BREW"])
+    def test_only_post_delivers(self, unsigned: Site, remote: Remote, method: str) -> None:
+        headers, body = signed(github_push(remote.url))
+        headers["Content-Length"] = str(BODY_LIMIT + 1)
+        for path in ROUTES:
+            answer = unsigned.ask(method, path, headers, [a_chunk(body, more=False)])
+            assert answer.outcome == (405, "refused")
+            assert answer.headers["allow"] == "POST"
+        assert unsigned.jobs() == []
+
+    @pytest.mark.parametrize("size", [str(BODY_LIMIT + 1), "9" * 5000, "0" * 5000 + "99999999"])
+    def test_a_large_announcement_is_refused_without_reading(self, site: Site, size: str) -> None:
+        answer = site.ask("POST", "/", {"Content-Length": size}, [{"type": "must not be read"}])
+        assert answer.outcome == (413, "refused")
+        assert answer.headers["connection"] == "close"
+
+    def test_a_large_body_is_refused_before_its_end(self, site: Site) -> None:
+        chunk = a_chunk(bytes(BODY_LIMIT // 4 + 1), more=True)
+        answer = site.ask("POST", "/", {}, [*[chunk] * 4, {"type": "must not be read"}])
+        assert answer.outcome == (413, "refused")
+
+    def test_a_body_of_the_greatest_size_is_read(self, site: Site) -> None:
+        assert site.post({}, bytes(BODY_LIMIT)).status == 401
+
+    def test_what_is_not_genuine_is_not_understood_first(self, site: Site) -> None:
+        assert site.post({"X-GitHub-Event": "push"}, b"not JSON").outcome == (401, "refused")
+
+    def test_what_is_malformed_is_refused_even_while_the_ledger_is_away(self, site: Site) -> None:
+        site.runtime.receiver = None
+        assert site.push("https://github.com/Org/other").outcome == (503, "refused")
+        headers, body = signed({"ref": "no push"})
+        assert site.post(headers, body).outcome == (400, "refused")
+
+    def test_what_is_not_cloned_here_is_404_for_a_repository_hook_only(self, site: Site) -> None:
+        headers, body = signed(github_push())
+        assert site.post(headers, body).outcome == (404, "ignored")
+        headers["X-GitHub-Hook-Installation-Target-Type"] = "organization"
+        headers["X-GitHub-Delivery"] = "another"
+        assert site.post(headers, body).outcome == (200, "ignored")
+
+
+@pytest.mark.parametrize("announced", ["-1", "+5", "1_0", "٣", "", "0x10", "5, 5"])
+def test_a_lying_length_changes_nothing(site: Site, announced: str) -> None:
+    headers, body = signed(github_push(), event="ping")
+    assert site.post(headers | {"Content-Length": announced}, body).outcome == (200, "pong")
+
+
+def test_a_body_in_pieces_is_one_body(site: Site) -> None:
+    headers, body = signed(github_push(), event="ping")
+    pieces = [a_chunk(bytes([byte]), more=True) for byte in body]
+    answer = site.ask("POST", "/", headers, [*pieces, a_chunk(b"", more=False)])
+    assert answer.outcome == (200, "pong")
+
+
+def test_a_large_body_is_checked_like_a_small_one(site: Site) -> None:
+    payload = github_push(filling="x" * hooks.INLINE_LIMIT)
+    headers, body = signed(payload, event="ping")
+    assert site.post(headers, body).outcome == (200, "pong")
+    assert site.post(headers, body + b" ").outcome == (401, "refused")
+
+
+@pytest.mark.parametrize("before", [[], [a_chunk(b"{", more=True)]])
+def test_a_sender_that_goes_away_leaves_nothing(
+    unsigned: Site, before: list[dict[str, object]]
+) -> None:
+    answer = unsigned.ask("POST", "/", {}, [*before, {"type": "http.disconnect"}])
+    assert answer.outcome == (400, "refused")
+    assert unsigned.ledger.counts() == (0, 0)
+
+
+def test_a_sender_that_never_ends_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "BODY_SECONDS", 0.01)
+    answer = site.ask("POST", "/", {}, [a_chunk(b"{", more=True)])
+    assert answer.outcome == (400, "refused")
+    assert answer.headers["connection"] == "close"
+
+
+def test_bodies_that_are_still_read_count_as_in_flight(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "IN_FLIGHT_LIMIT", 1000)
+    answer = site.ask("POST", "/", {}, [a_chunk(bytes(600), more=True)] * 2)
+    assert answer.outcome == (503, "refused")
+    assert int(answer.headers["retry-after"]) > 0
+    assert site.ask("POST", "/", {"Content-Length": "1001"}).status == 503
+    assert site.post({}, bytes(1000)).status == 401
+
+
+def test_a_busy_ledger_is_told_as_such(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise LedgerUnavailable("the disk is full: make room")
+
+    monkeypatch.setattr(Ledger, "record", full)
+    answer = site.push("https://github.com/Org/other")
+    assert answer.outcome == (503, "refused")
+    assert answer.body["msg"] == "the disk is full: make room"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_defect_of_ours_is_logged_and_the_sender_comes_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Ledger, "record", broken)
+    answer = site.push("https://github.com/Org/other")
+    assert answer.outcome == (503, "refused")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_process_that_cannot_start_says_why(site: Site) -> None:
+    def fails() -> Runtime:
+        raise ConfigError("REPODIR is missing")
+
+    site.app = build(fails)
+    assert site.push("https://github.com/Org/other").outcome == (503, "refused")
+    for path in ("/queue", "/readyz"):
+        answer = site.ask("GET", path)
+        assert (answer.status, answer.body["msg"]) == (503, "REPODIR is missing")
+
+
+def test_a_refusal_is_logged_without_the_secret_or_the_signature(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers, body = signed(github_push(), b"a secret that is another")
+    headers["X-GitHub-Hook-ID"] = "4711"
+    with caplog.at_level(logging.DEBUG):
+        answer = site.post(headers, body)
+    assert answer.outcome == (401, "refused")
+    assert "github" in caplog.text
+    assert "4711" in caplog.text
+    for text in (SECRETS_OWN_TEXT, headers["X-Hub-Signature-256"].removeprefix("sha256=")):
+        assert text not in caplog.text + answer.text
+    assert site.ledger.counts() == (0, 0)
+
+
+class TestUnsigned:
+    """Without a secret only this machine is served, decided anew for each request."""
+
+    @pytest.mark.parametrize("peer", [LOOPBACK, "::1", "::ffff:127.0.0.1", None, "/run/gr.sock"])
+    def test_peers_of_this_machine_are_served(
+        self, unsigned: Site, remote: Remote, peer: str | None
+    ) -> None:
+        assert unsigned.push(remote.url, None, peer=peer).outcome == (200, "queued")
+
+    @pytest.mark.parametrize("peer", [ELSEWHERE, "2001:db8::1", "::ffff:10.0.0.1", "testclient"])
+    def test_others_are_not(self, unsigned: Site, remote: Remote, peer: str) -> None:
+        assert unsigned.push(remote.url, None).status == 200
+        assert unsigned.push(remote.url, SECRET, peer=peer).outcome == (401, "refused")
+        assert unsigned.push(remote.url, None).status == 200
+
+    def test_allow_unsigned_serves_all(
+        self, tmp_path: Path, empty_ledger: Path, remote: Remote
+    ) -> None:
+        site = Site(tmp_path, empty_ledger, WEBHOOK_SECRETS=[], ALLOW_UNSIGNED=True)
+        remote.clone(site.repodir / "course")
+        assert site.push(remote.url, None, peer=ELSEWHERE).outcome == (200, "queued")
+        site.close()
+
+    def test_a_secret_is_asked_of_this_machine_too(self, site: Site) -> None:
+        assert site.push("https://github.com/Org/course", None).outcome == (401, "refused")
+
+
+def test_each_route_has_its_action(unsigned: Site, remote: Remote) -> None:
+    for path, action in zip(
+        ROUTES, ["import", "import", "update", "import", "update"], strict=True
+    ):
+        answer = unsigned.push(remote.url, None, path=path)
+        assert answer.body["msg"].startswith((action, f"queued {action}"))
+
+
+@pytest.fixture
+def port(site: Site) -> Iterator[int]:
+    """The site on a real socket."""
+    listener = socket.create_server((LOOPBACK, 0))
+    settings = uvicorn.Config(site.app, lifespan="off", log_config=None, proxy_headers=False)
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    wait_until(lambda: server.started)
+    yield int(listener.getsockname()[1])
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+class TestSocket:
+    def exchange(self, port: int, request: bytes) -> tuple[int, dict[str, object]]:
+        with socket.create_connection((LOOPBACK, port), timeout=30) as connection:
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return response.status, json.loads(response.read())
+
+    def test_a_large_announcement_is_answered_at_once(self, port: int) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (BODY_LIMIT + 1)
+        status, body = self.exchange(port, head)
+        assert (status, body["outcome"]) == (413, "refused")
+
+    def test_a_body_without_an_announced_length_is_read(self, port: int) -> None:
+        headers, body = signed(github_push(), event="ping")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + lines + b"\r\n"
+        status, answer = self.exchange(port, head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        assert (status, answer["outcome"]) == (200, "pong")
+
+    def test_a_sender_that_goes_away_is_forgotten(self, port: int) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+        with socket.create_connection((LOOPBACK, port)) as connection:
+            connection.sendall(head)
+            wait_until(lambda: Hooks.in_flight == 1)
+        wait_until(lambda: Hooks.in_flight == 0)

@@ -1,0 +1,98 @@
+"""Who may read the queue, and the token that lets others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitreload.ledger import LedgerUnavailable
+from gitreload.web.peers import read_token
+from helpers import Remote
+
+from .conftest import ELSEWHERE, Site
+
+
+def bearer(token: bytes) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.decode()}"}
+
+
+class TestQueue:
+    def test_this_machine_may_read(self, site: Site) -> None:
+        assert site.ask("GET", "/queue").body == {"queue_length": 0, "queue": []}
+        assert site.ask("GET", "/queue", peer=None).status == 200
+
+    @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "x-forwarded-FOR"])
+    def test_who_comes_through_a_proxy_is_not_of_this_machine(self, site: Site, name: str) -> None:
+        assert site.ask("GET", "/queue", {name: "127.0.0.1"}).status == 401
+
+    def test_others_need_the_token(self, site: Site) -> None:
+        token = read_token(site.state_dir)
+        assert site.ask("GET", "/queue", bearer(token), peer=ELSEWHERE).status == 200
+        answer = site.ask("GET", "/queue", peer=ELSEWHERE)
+        assert answer.outcome == (401, "refused")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert token.decode() not in answer.text
+
+    @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic {}", "{}"])
+    def test_what_is_not_the_token_does_not_do(self, site: Site, value: str) -> None:
+        headers = {"Authorization": value.format(read_token(site.state_dir).decode())}
+        assert site.ask("GET", "/queue", headers, peer=ELSEWHERE).status == 401
+
+    @pytest.mark.parametrize("value", ["", "Bearer", "Bearer "])
+    def test_an_empty_token_file_lets_nobody_in(self, site: Site, value: str) -> None:
+        (site.state_dir / "token").touch()
+        headers = {"Authorization": value}
+        assert site.ask("GET", "/queue", headers, peer=ELSEWHERE).status == 401
+
+    def test_queue_public_lets_all_read(self, tmp_path: Path, empty_ledger: Path) -> None:
+        site = Site(tmp_path, empty_ledger, QUEUE_PUBLIC=True)
+        assert site.ask("GET", "/queue", peer=ELSEWHERE).status == 200
+        site.close()
+
+    def test_without_a_secret_the_server_in_front_decides(
+        self, unsigned: Site, remote: Remote
+    ) -> None:
+        unsigned.push(remote.url, None)
+        answer = unsigned.ask("GET", "/queue", {"X-Forwarded-For": "1.2.3.4"}, peer=ELSEWHERE)
+        [shown] = answer.body["queue"]
+        assert (shown["repo_name"], shown["action"]) == ("course", "COURSE_IMPORT")
+
+
+class TestToken:
+    def test_it_is_made_once_for_nobody_else_to_read(self, tmp_path: Path) -> None:
+        token = read_token(tmp_path)
+        assert len(token) >= 32
+        assert read_token(tmp_path) == token
+        assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+        assert [path.name for path in tmp_path.iterdir()] == ["token"]
+
+    def test_a_directory_that_cannot_be_written_keeps_others_out(self, site: Site) -> None:
+        (site.state_dir / "token").symlink_to("/nowhere/token")
+        assert site.ask("GET", "/queue", peer=ELSEWHERE).status == 401
+        assert site.ask("GET", "/queue").status == 200
+
+
+class TestReady:
+    def test_a_ledger_that_is_away_is_told(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away() -> None:
+            raise LedgerUnavailable("the disk is full")
+
+        monkeypatch.setattr(site.runtime, "ready", away)
+        answer = site.ask("GET", "/readyz")
+        assert (answer.status, answer.body["msg"]) == (503, "the disk is full")
+        assert int(answer.headers["retry-after"]) > 0
+        assert site.ask("GET", "/healthz").status == 200
+
+    def test_a_ledger_that_is_not_open_yet_is_told(self, site: Site) -> None:
+        site.runtime.ledger = None
+        for path in ("/readyz", "/queue"):
+            answer = site.ask("GET", path)
+            assert (answer.status, answer.body["status"]) == (503, "unavailable")
+
+
+def test_the_start_page_leads_to_the_queue(site: Site) -> None:
+    answer = site.ask("GET", "/")
+    assert (answer.status, answer.headers["location"]) == (307, "/queue")
