@@ -1,0 +1,396 @@
+"""An attempt from claim to report, with real git and an importer that does what the test says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gitreload import config, worker
+from gitreload.checkouts import Checkouts
+from gitreload.ledger import Arrival, Claimed, Entry, Ledger, LedgerUnavailable, Target
+from gitreload.model import (
+    Action,
+    Attempt,
+    Checkout,
+    Delivery,
+    Imported,
+    Job,
+    PermanentError,
+    Push,
+    Reason,
+    State,
+    TransientError,
+)
+from gitreload.process import MARKER, Runner, environment, proc
+from gitreload.worker import Stops, Tools, Worker
+from helpers import Remote, git, wait_until
+
+KEY = "Org/course/run"
+
+
+@dataclass
+class FakeImporter:
+    """Runs `action` as the import; `settings` is its digest."""
+
+    action: Callable[[Runner], None] = lambda _runner: None
+    settings: str = "digest"
+    key: str | None = KEY
+    imported: list[str] = field(default_factory=list)
+    name: str = "fake"
+
+    def check(self) -> None:
+        """It is always there."""
+
+    def settings_digest(self, checkout: Checkout) -> str:
+        return self.settings
+
+    def course_key(self, checkout: Checkout) -> str | None:
+        return self.key
+
+    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
+        self.action(runner)
+        self.imported.append(revision)
+        return Imported(self.key, self.settings)
+
+
+class Bench:
+    """A ledger on a clock that stands still, a checkout `course`, and a worker without jitter."""
+
+    def __init__(self, folder: Path, empty: Path, remote: Remote) -> None:
+        self.remote = remote
+        self.repodir = folder / "repos"
+        self.now = time.time()
+        state_dir = folder / "state"
+        state_dir.mkdir()
+        shutil.copy(empty, state_dir)
+        self.ledger = Ledger.open(state_dir, "pool", lambda: self.now)
+        self.importer = FakeImporter()
+        self.checkouts = Checkouts(self.repodir, {})
+        loaded = config.load(
+            {"REPODIR": str(self.repodir), "STATE_DIR": str(state_dir), "HOME": str(folder)}, folder
+        )
+        self.tools = Tools(loaded.settings, self.checkouts, self.importer)
+        self.stops = Stops()
+        self.worker = Worker(self.ledger, lambda: self.tools, self.stops, lambda: 1.0)
+        self.clone("course")
+
+    def clone(self, name: str) -> Path:
+        return self.remote.clone(self.repodir / name)
+
+    def checkout(self, name: str = "course") -> Checkout:
+        found = self.checkouts.get(name)
+        assert found is not None
+        return found
+
+    def sync(
+        self, name: str = "course", action: Action = Action.IMPORT, *, force: bool = False
+    ) -> int:
+        checkouts = [self.checkout(name)]
+        [(job, _)] = self.ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
+        return job
+
+    def push(self, after: str) -> int:
+        push = Push("refs/heads/main", (self.remote.url,), after=after)
+        delivery = Delivery("github", "push", pushes=(push,))
+        arrival = Arrival(delivery, Action.UPDATE, self.now, None, (), b"{}")
+        [recorded] = self.ledger.record([Entry(arrival, (Target(self.checkout(), push),))])
+        return recorded.jobs[0]
+
+    def claim(self) -> Claimed:
+        claimed = self.ledger.claim("worker")
+        assert claimed is not None, "a job is due"
+        return claimed
+
+    def run(self) -> Job:
+        """Run the job that is due; what it is now."""
+        claimed = self.claim()
+        self.worker.run(claimed)
+        return self.job(claimed.job.id)
+
+    def run_when_due(self) -> tuple[Job, int]:
+        """Let the time pass until the next job is due, and run it; and the seconds waited."""
+        due = self.ledger.next_due()
+        assert due is not None
+        waited, self.now = due - self.now, due
+        return self.run(), round(waited)
+
+    def start(self) -> threading.Thread:
+        """Run the job that is due in a thread."""
+        thread = threading.Thread(target=self.worker.run, args=(self.claim(),))
+        thread.start()
+        return thread
+
+    def job(self, job_id: int) -> Job:
+        job = self.ledger.job(job_id)
+        assert job is not None
+        return job
+
+    def last(self, job_id: int) -> Attempt:
+        return self.ledger.attempts(job_id)[-1]
+
+    def log(self, job_id: int) -> str:
+        attempts = self.ledger.attempts(job_id)
+        return "".join(text for each in attempts for _, text in self.ledger.log(each.id))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Bench]:
+    made = Bench(tmp_path, empty_ledger, remote)
+    yield made
+    made.ledger.close()
+
+
+def raises(error: Exception) -> Callable[[Runner], None]:
+    def action(_: Runner) -> None:
+        raise error
+
+    return action
+
+
+class TestFailures:
+    def test_transient_ones_are_tried_for_ever_and_reported_once(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.importer.action = raises(TransientError("the database is away"))
+        job_id = bench.sync()
+        job = bench.run()
+        seen = [(job.tries, job.failing)]
+        delays = []
+        for _ in range(6):
+            job, waited = bench.run_when_due()
+            delays.append(waited)
+            seen.append((job.tries, job.failing))
+        assert delays == [5, 10, 20, 40, 300, 300]
+        assert seen == [(number, number >= 5) for number in range(1, 8)]
+        assert (job.state, job.error) == (State.QUEUED, "the database is away")
+        assert [each.levelno for each in caplog.records].count(logging.ERROR) == 1
+        bench.importer.action = lambda _: None
+        job, _ = bench.run_when_due()
+        assert (job.id, job.state, job.failing) == (job_id, State.SUCCEEDED, False)
+
+    def test_permanent_ones_are_final_at_once(self, bench: Bench) -> None:
+        bench.importer.action = raises(PermanentError("course.xml is missing"))
+        job_id = bench.sync()
+        job = bench.run()
+        assert (job.state, job.error) == (State.FAILED, "course.xml is missing")
+        assert bench.ledger.next_due() is None
+        assert "failed: course.xml is missing" in bench.log(job_id)
+
+    def test_a_defect_of_ours_keeps_the_job(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.importer.action = raises(ZeroDivisionError("oh"))
+        job_id = bench.sync()
+        assert bench.run().state is State.QUEUED
+        assert "ZeroDivisionError('oh')" in bench.log(job_id)
+        assert "Traceback" in caplog.text
+
+    def test_a_checkout_that_is_gone_or_elsewhere_is_told(self, bench: Bench) -> None:
+        job_id = bench.sync()
+        shutil.rmtree(bench.repodir / "course")
+        job = bench.run()
+        assert job.state is State.FAILED
+        assert "no longer a checkout" in (job.error or "")
+        assert bench.last(job_id).result == "failed"
+
+
+class TestLag:
+    def test_the_remotes_word_stands_after_two_waits(self, bench: Bench) -> None:
+        job_id = bench.push("ab" * 20)
+        assert bench.run().lags == 1
+        waits = []
+        for _ in range(2):
+            job, waited = bench.run_when_due()
+            waits.append(waited)
+        assert waits == [3, 15]
+        assert (job.id, job.state, job.tries) == (job_id, State.SUCCEEDED, 0)
+
+    def test_what_arrives_meanwhile_is_taken(self, bench: Bench) -> None:
+        later = bench.remote.commit({"a": "1\n"})
+        bench.push("ab" * 20)
+        assert bench.run().state is State.QUEUED
+        bench.push(later)  # the newest word counts
+        job = bench.run()
+        assert (job.state, job.to_revision) == (State.SUCCEEDED, later)
+
+    def test_a_branch_that_is_not_there_yet_is_waited_for_first(self, bench: Bench) -> None:
+        git("update-ref", "-d", "refs/heads/main", cwd=bench.remote.bare)
+        bench.push("ab" * 20)
+        assert bench.run().state is State.QUEUED
+        bench.run_when_due()
+        job, _ = bench.run_when_due()
+        assert job.state is not State.SUCCEEDED
+        assert job.lags == 2
+
+    def test_without_an_announcement_nothing_is_waited_for(self, bench: Bench) -> None:
+        bench.sync(action=Action.UPDATE)
+        assert bench.run().state is State.SUCCEEDED
+
+
+class TestImport:
+    def test_what_is_imported_already_is_not_imported_again(self, bench: Bench) -> None:
+        for _ in range(2):
+            job_id = bench.sync()
+            assert bench.run().state is State.SUCCEEDED
+        assert len(bench.importer.imported) == 1
+        assert "already imported" in bench.log(job_id)
+
+    def test_unless_forced_or_with_other_settings(self, bench: Bench) -> None:
+        bench.sync()
+        bench.run()
+        bench.sync(force=True)
+        bench.run()
+        bench.importer.settings = "another"
+        bench.sync()
+        bench.run()
+        assert len(bench.importer.imported) == 3
+
+    def test_an_update_alone_imports_nothing(self, bench: Bench) -> None:
+        bench.sync(action=Action.UPDATE)
+        bench.run()
+        assert bench.importer.imported == []
+
+    def test_two_checkouts_of_one_course_take_turns(self, bench: Bench) -> None:
+        bench.clone("copy")
+        bench.sync("course")
+        other = bench.sync("copy")
+        first = bench.claim()
+        assert bench.ledger.take_exclusion(first.job, KEY)
+        job = bench.run()
+        assert (job.id, job.state, job.tries) == (other, State.QUEUED, 0)
+        assert bench.last(other).result == "postponed"
+        bench.worker.run(first)
+        job, waited = bench.run_when_due()
+        assert (job.state, waited) == (State.SUCCEEDED, 1)
+
+
+class TestStop:
+    @pytest.fixture
+    def sleeping(self, bench: Bench, tmp_path: Path) -> Iterator[tuple[int, threading.Thread]]:
+        """A job whose import sleeps, in a group of its own; and the thread that runs it."""
+
+        def sleep(runner: Runner) -> None:
+            script = ["sh", "-c", "sleep 600 & wait"]
+            runner.run(script, cwd=str(tmp_path), env=environment(), timeout=600)
+
+        bench.importer.action = sleep
+        job_id = bench.sync()
+        thread = bench.start()
+        wait_until(lambda: self.sleepers(bench, job_id))
+        yield job_id, thread
+        bench.stops.stop_all()
+        thread.join()
+
+    @staticmethod
+    def sleepers(bench: Bench, job_id: int) -> list[str]:
+        found = proc.marked(MARKER, bench.last(job_id).marker)
+        return [name for name in map(str, found) if "sleep" in name]
+
+    def test_a_cancelled_job_ends_with_all_its_processes(
+        self, bench: Bench, sleeping: tuple[int, threading.Thread]
+    ) -> None:
+        job_id, thread = sleeping
+        bench.ledger.cancel(bench.job(job_id))
+        for each in bench.ledger.cancelling():
+            bench.stops.stop(each)
+        thread.join(timeout=30)
+        assert self.sleepers(bench, job_id) == []
+        assert bench.job(job_id).state is State.CANCELLED
+        assert bench.last(job_id).result == "cancelled"
+        assert bench.stops.count() == 0
+
+    def test_a_worker_that_stops_leaves_its_job_queued(
+        self, bench: Bench, sleeping: tuple[int, threading.Thread]
+    ) -> None:
+        job_id, thread = sleeping
+        bench.stops.stop_all()
+        thread.join(timeout=30)
+        assert self.sleepers(bench, job_id) == []
+        job = bench.job(job_id)
+        assert (job.state, job.tries, job.due_at) == (State.QUEUED, 0, bench.now)
+        assert bench.last(job_id).result == "interrupted"
+
+    def test_what_begins_after_the_stop_does_not_run(self, bench: Bench) -> None:
+        bench.sync()
+        bench.stops.stop_all()
+        assert bench.run().state is State.QUEUED
+        assert bench.importer.imported == []
+
+
+def test_an_ending_waits_for_the_ledger(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "LEDGER_RETRY_SECONDS", 0.001)
+    succeed, failures = bench.ledger.succeed, [LedgerUnavailable("the disk is full")] * 2
+
+    def full(*facts: object) -> None:
+        if failures:
+            raise failures.pop()
+        succeed(*facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bench.ledger, "succeed", full)
+    job_id = bench.sync()
+    assert bench.run().state is State.SUCCEEDED
+    assert caplog.text.count("the disk is full") == 2
+    assert bench.log(job_id).count("imported Org/course/run") == 1
+
+
+class TestRecovery:
+    @pytest.fixture
+    def orphan(self, bench: Bench) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker died; a child of its attempt lives, with the marker and the checkout's lock."""
+        self.job_id = bench.sync()
+        claimed = bench.claim()
+        os.set_inheritable(claimed.lock.fd, True)
+        child = subprocess.Popen(
+            ["sleep", "600"],
+            env={**os.environ, MARKER: claimed.attempt.marker},
+            pass_fds=[claimed.lock.fd],
+            start_new_session=True,
+        )
+        claimed.lock.release()
+        wait_until(lambda: proc.marked(MARKER, claimed.attempt.marker))
+        yield child
+        child.kill()
+        child.wait()
+
+    def test_what_a_dead_worker_ran_is_ended_and_queued_again(
+        self, bench: Bench, orphan: subprocess.Popen[bytes]
+    ) -> None:
+        reaper = threading.Thread(target=orphan.wait)
+        reaper.start()  # in place of init
+        assert worker.recover(bench.ledger, "worker")
+        reaper.join()
+        assert orphan.returncode == -signal.SIGTERM
+        assert bench.job(self.job_id).state is State.QUEUED
+        assert bench.last(self.job_id).result == "interrupted"
+        assert bench.run().state is State.SUCCEEDED
+
+    def test_a_lock_that_is_still_held_puts_recovery_off(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        job_id = bench.sync()
+        claimed = bench.claim()
+        assert not worker.recover(bench.ledger, "worker")
+        assert "still holds the lock of course" in caplog.text
+        assert bench.job(job_id).state is State.RUNNING
+        claimed.lock.release()
+        assert worker.recover(bench.ledger, "worker")
+        assert bench.job(job_id).state is State.QUEUED
+
+    def test_other_workers_are_left_alone(self, bench: Bench) -> None:
+        job_id = bench.sync()
+        claimed = bench.claim()
+        assert worker.recover(bench.ledger, "another")
+        assert bench.job(job_id).state is State.RUNNING
+        claimed.lock.release()
