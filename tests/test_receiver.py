@@ -1,0 +1,179 @@
+"""From deliveries to committed jobs: what reaches which checkout, and what cannot be promised."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gitreload import receiver as module
+from gitreload.checkouts import Checkouts, Match, RepodirError
+from gitreload.ledger import Arrival, Ledger, LedgerUnavailable
+from gitreload.model import Action, Delivery, Outcome, Push
+from gitreload.receiver import Receipt, Receiver, ReceiverBusy
+from helpers import Remote
+
+FOREIGN = "https://forge.example/other/repository"
+
+
+class Counting(Checkouts):
+    """Real checkouts; counts looks, and does first what the test says."""
+
+    looks = 0
+    hang: threading.Event | None = None
+    error: Exception | None = None
+
+    def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
+        if self.hang is not None:
+            self.hang.wait(30)
+        if self.error is not None:
+            raise self.error
+        return super().match_many(queries)
+
+    def look(self) -> None:
+        self.looks += 1
+        super().look()
+
+
+class Desk:
+    def __init__(self, folder: Path, empty: Path, remote: Remote) -> None:
+        self.url = remote.url
+        remote.clone(folder / "repos" / "course")
+        state_dir = folder / "state"
+        state_dir.mkdir()
+        shutil.copy(empty, state_dir)
+        self.ledger = Ledger.open(state_dir)
+        self.checkouts = Counting(folder / "repos", {})
+        self.wakes = 0
+        self.receiver = Receiver(self.ledger, lambda: self.checkouts, self.wake)
+        self.receiver.start()
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    def push(self, ref: str = "refs/heads/main", url: str = "", *, deleted: bool = False) -> Push:
+        return Push(ref, (url or self.url,), deleted=deleted)
+
+    def receive(self, *deliveries: Delivery) -> list[Receipt | BaseException]:
+        """Deliver all at once."""
+
+        async def gather() -> list[Receipt | BaseException]:
+            arrivals = [Arrival(each, Action.UPDATE, 1.0, None, (), b"{}") for each in deliveries]
+            return await asyncio.gather(
+                *map(self.receiver.receive, arrivals), return_exceptions=True
+            )
+
+        return asyncio.run(gather())
+
+    def receipt(self, *pushes: Push) -> Receipt:
+        [receipt] = self.receive(Delivery("github", "push", pushes=pushes))
+        assert isinstance(receipt, Receipt)
+        return receipt
+
+
+@pytest.fixture
+def desk(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Desk]:
+    made = Desk(tmp_path, empty_ledger, remote)
+    yield made
+    made.receiver.stop()
+    made.ledger.close()
+
+
+def test_a_hit_needs_no_look_and_wakes(desk: Desk) -> None:
+    assert desk.receipt(desk.push()).outcome is Outcome.QUEUED
+    assert (desk.checkouts.looks, desk.wakes) == (0, 1)
+
+
+def test_misses_that_come_together_share_a_look(desk: Desk) -> None:
+    misses = [Delivery("github", "push", pushes=(desk.push(url=FOREIGN),))] * 20
+    for receipt in desk.receive(*misses):
+        assert isinstance(receipt, Receipt)
+        assert (receipt.outcome, receipt.cloned) == (Outcome.IGNORED, False)
+        assert "not cloned here" in receipt.message
+    assert desk.checkouts.looks <= 2
+
+
+def test_hits_do_not_wait_for_the_look_of_a_miss(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 2.0)
+    looking, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        looking.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(desk.checkouts, "look", slow)
+    miss = Delivery("github", "push", pushes=(desk.push(url=FOREIGN),))
+    thread = threading.Thread(target=desk.receive, args=(miss,))
+    thread.start()
+    assert looking.wait(30)
+    assert desk.receipt(desk.push()).outcome is Outcome.QUEUED
+    go_on.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("ref", "deleted", "reason"),
+    [
+        ("refs/tags/v1", False, "refs/tags/v1 is not a branch"),
+        ("refs/heads/main", True, "the branch main was deleted"),
+        ("refs/heads/devel", False, "devel"),
+    ],
+)
+def test_what_no_checkout_follows_is_ignored_with_the_reason(
+    desk: Desk, ref: str, deleted: bool, reason: str
+) -> None:
+    receipt = desk.receipt(desk.push(ref, deleted=deleted))
+    assert (receipt.outcome, receipt.cloned, receipt.jobs) == (Outcome.IGNORED, True, ())
+    assert reason in receipt.message
+
+
+def test_two_refs_that_lead_to_one_checkout_make_one_job(desk: Desk) -> None:
+    receipt = desk.receipt(desk.push(), desk.push("refs/tags/v1"), desk.push())
+    assert len(receipt.jobs) == len(desk.ledger.unfinished()) == 1
+
+
+def test_a_ping_passes_in_a_batch_that_fails(desk: Desk) -> None:
+    desk.checkouts.error = RepodirError("REPODIR is away: mount it")
+    push = Delivery("github", "push", pushes=(desk.push(),))
+    refused, pong, again = desk.receive(push, Delivery("github", "ping", ping=True), push)
+    assert isinstance(pong, Receipt)
+    assert pong.outcome is Outcome.PONG
+    for busy in (refused, again):
+        assert isinstance(busy, ReceiverBusy)
+        assert str(busy) == "REPODIR is away: mount it"
+
+
+def test_a_repodir_that_hangs_is_answered_before_the_forge_gives_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.05)
+    desk.checkouts.hang = threading.Event()
+    [busy] = desk.receive(Delivery("github", "push", pushes=(desk.push(),)))
+    assert isinstance(busy, ReceiverBusy)
+    assert "REPODIR" in str(busy)
+    desk.checkouts.hang.set()
+
+
+def test_a_ledger_that_is_away_promises_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(desk.ledger, "record", full)
+    [busy] = desk.receive(Delivery("github", "ping", ping=True))
+    assert isinstance(busy, ReceiverBusy)
+    assert desk.wakes == 0
+
+
+def test_a_receiver_that_stopped_says_so(desk: Desk) -> None:
+    desk.receiver.stop()
+    [busy] = desk.receive(Delivery("github", "ping", ping=True))
+    assert isinstance(busy, ReceiverBusy)
+    assert "stopping" in str(busy)
