@@ -376,7 +376,9 @@ def test_submodules_are_left_alone(site: Site, remote: Remote, tmp_path: Path) -
     tip = remote.commit({"README.md": "second\n"})
     assert site.update().after == tip
     assert (site.path / "part/inside").read_text() == "local"
-    assert len(site.update().notes) == 0
+    site.children.clear()
+    site.update()
+    assert len(site.children) == 2, "fetch and status; nothing was found to reset"
 
 
 # What was left unfinished
@@ -827,6 +829,19 @@ def test_a_redirect_does_not_widen_the_protocol(
     with pytest.raises(GitreloadError):
         site.update()
     assert site.at(before)
+
+
+def test_only_the_first_request_may_be_redirected(
+    site: Site, server: GitServer, remote: Remote
+) -> None:
+    with git_server(remote.bare.parent) as other:
+        site.git("remote", "set-url", "origin", server.url("course.git"))
+        server.later_location = other.url("course.git/git-upload-pack")
+        remote.commit({"a": "1"})
+        with pytest.raises(GitreloadError):
+            site.update()
+        server.location = other.url("course.git/info/refs?service=git-upload-pack")
+        assert site.update().after == git("rev-parse", "HEAD", cwd=remote.work)
 
 
 def test_a_remote_that_answers_and_stalls_is_given_up(site: Site, server: GitServer) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 class GitServer(ThreadingHTTPServer):
     """Serves the bare repositories in `folder`.
 
-    `status` answers everything with that; `location` redirects; `login` asks for "user:password";
+    `status` answers everything with that; `location` redirects, `later_location` only what
+    follows the first request; `login` asks for "user:password";
     with `stall`, answers begin and never end.
     """
 
@@ -26,6 +27,7 @@ class GitServer(ThreadingHTTPServer):
         self.folder = folder
         self.status: int | None = None
         self.location: str | None = None
+        self.later_location: str | None = None
         self.login: str | None = None
         self.stall = False
         self.released = threading.Event()
@@ -51,21 +53,22 @@ class _Handler(BaseHTTPRequestHandler):
     server: GitServer
 
     def do_GET(self) -> None:
-        self._answer(b"")
+        self._answer(self.server.location, b"")
 
     def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(self.server.location or self.server.later_location, body)
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, location: str | None, body: bytes) -> None:
         server = self.server
         wanted = server.login and f"Basic {base64.b64encode(server.login.encode()).decode()}"
         if server.stall:
             self.send_response(200)
             self.end_headers()
             server.released.wait()
-        elif server.location:
-            self.send_response(302)
-            self.send_header("Location", server.location)
+        elif location:
+            self.send_response(307)
+            self.send_header("Location", location)
             self.end_headers()
         elif server.status:
             self.send_error(server.status)

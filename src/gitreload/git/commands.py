@@ -33,7 +33,6 @@ _FETCH = (
     "--quiet",
     "--refmap=",
     "--no-tags",
-    "--no-prune",
     "--no-recurse-submodules",
     "--no-write-fetch-head",
     "--no-auto-maintenance",
