@@ -52,7 +52,9 @@ class Remote:
         git("remote", "add", "origin", self.url, cwd=self.work)
         if isinstance(files, Path):
             with tarfile.open(files) as archive:
-                archive.extractall(self.work, filter="data")
+                # Python before 3.11.4 has no such filter, and no argument for it.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(self.work)
             files = {}
         self.first = self.commit(files)
         self.push()

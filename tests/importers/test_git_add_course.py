@@ -553,6 +553,8 @@ def test_a_real_course_arrives_whole(
 def unpack() -> Callable[[Path, Path], None]:
     def extract(archive: Path, target: Path) -> None:
         with tarfile.open(archive) as packed:
-            packed.extractall(target, filter="data")
+            # Safe names only; Python before 3.11.4 has no such filter, and no argument for it.
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)
+            packed.extractall(target)
 
     return extract
