@@ -133,6 +133,10 @@ class Worker:
             except LedgerUnavailable as error:
                 logger.error("the end of an attempt cannot be recorded yet: %s", error)
                 self._stops.wait(LEDGER_RETRY_SECONDS)
+            except Exception:
+                # A defect of ours: as long as it is not told, the job counts as running here.
+                logger.exception("the end of an attempt could not be recorded")
+                self._stops.wait(LEDGER_RETRY_SECONDS)
             else:
                 return
         self._ledger.logs.close(log)
