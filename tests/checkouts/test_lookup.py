@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitreload.checkouts import Checkouts, Match, RepodirError, gitdir
+from gitreload.checkouts import Checkouts, Match, RepodirError, gitdir, lookup
 from helpers import Remote, git, wait_until
 
 URL = "https://example.org/org/course.git"
@@ -141,12 +141,12 @@ class TestMatching:
     def test_what_is_told_is_bounded(self, checkouts: Checkouts, repodir: Path) -> None:
         for number in range(30):
             fabricate(repodir / f"known{number}", origin="https://example.org/a/known")
-            fabricate(repodir / f"near{number}", origin="https://example.org/a/near")
+            fabricate(repodir / f"near{number}", origin=f"https://example.org/a/{number % 2}")
         known = checkouts.match(["https://example.org/a/known"], "x\n\x1b" * 30_000)
         assert len(known.reasons) == 10
         assert known.reasons[0].startswith("known0 follows main, not x\\n\\x1bx\\n")
         assert max(map(len, known.reasons)) < 500
-        near = checkouts.match(["https://example.org/b/near"], "main").near
+        near = checkouts.match(["https://example.org/b/0", "https://example.org/b/1"], "main").near
         assert len(near) == 5
 
     @pytest.mark.parametrize("urls", [[], ["", "../x", "ext::sh -c id", "a" * 100_000]])
@@ -177,7 +177,8 @@ class TestAMomentAgo:
     """What people did just before the push counts, also where another checkout is found."""
 
     @pytest.fixture(autouse=True)
-    def first(self, checkouts: Checkouts, repodir: Path) -> Path:
+    def first(self, checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(lookup, "LOOK_SHARE", 1e-9)  # so that only a miss looks at everything
         path = fabricate(repodir / "first")
         assert found(checkouts) == ["first"]
         return path
@@ -243,7 +244,10 @@ class TestAMomentAgo:
         assert found(checkouts, "https://example.org/new") == ["first"]
         assert not match(checkouts).known
 
-    def test_a_new_remote_that_others_have_too(self, checkouts: Checkouts, repodir: Path) -> None:
+    def test_a_new_remote_that_others_have_too(
+        self, checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lookup, "LOOK_SHARE", 0.005)
         second = fabricate(repodir / "second", origin="https://example.org/old")
         checkouts.look()
         point(second, origin=URL)
@@ -258,11 +262,12 @@ class TestAMomentAgo:
 
     def test_names_change_places(self, checkouts: Checkouts, repodir: Path, first: Path) -> None:
         second = fabricate(repodir / "second", origin="https://example.org/second")
+        fabricate(repodir / "third")
         assert found(checkouts, "https://example.org/second") == ["second"]
         first.rename(repodir / "away")
         second.rename(first)
         repodir.joinpath("away").rename(second)
-        assert found(checkouts) == ["second"]
+        assert found(checkouts) == ["second", "third"]
         assert found(checkouts, "https://example.org/second") == ["first"]
 
     def test_removing(self, checkouts: Checkouts, first: Path) -> None:
@@ -351,6 +356,8 @@ class TestNames:
         fabricate(repodir / "org" / "zebra")
         repodir.joinpath("aardvark").symlink_to("org/zebra")
         repodir.joinpath("group").symlink_to("org")
+        repodir.joinpath("self").symlink_to(".")
+        repodir.joinpath("up").symlink_to("..")
         (checkout,) = checkouts.match([URL], "main").found
         assert checkout.directory == "org/zebra"
         assert checkout.aliases == ("aardvark", "group/zebra")

@@ -54,7 +54,8 @@ class Host:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"GITRELOAD_CONFIG": str(self.folder / "gr.env.json"), "TZ": "UTC"}
+        # Output is buffered, as it is for operators.
+        return {"GITRELOAD_CONFIG": str(self.folder / "gr.env.json"), "PYTHONUNBUFFERED": ""}
 
     def run(self, *args: str) -> Result:
         return CliRunner().invoke(app, list(args), env=self.environment)

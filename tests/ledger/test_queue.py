@@ -63,6 +63,16 @@ class TestClaim:
         desk.succeed(running)
         assert desk.claim().job.directory == "a"
 
+    def test_a_checkout_whose_worker_died_waits_for_its_recovery(self, desk: Desk) -> None:
+        desk.push("a")
+        dead = desk.claim()
+        desk.push("a", "b")
+        dead.lock.release()
+        assert desk.claim().job.directory == "b"
+        assert desk.ledger.claim("worker") is None
+        desk.crash(dead)
+        assert desk.claim().job.directory == "a"
+
     def test_a_checkout_that_is_locked_is_passed_over_at_no_cost(self, desk: Desk) -> None:
         desk.push("a")
         desk.push("b")

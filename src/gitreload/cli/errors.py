@@ -38,6 +38,8 @@ class Commands(TyperGroup):
             _forget_output()
             raise typer.Exit(BROKEN_PIPE) from error
         except OSError as error:
+            if error.filename is None:
+                _forget_output()
             raise _ended(_sentence(error), FAILED) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error

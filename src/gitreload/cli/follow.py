@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -77,6 +78,7 @@ def watch(
                     ended[number] = job
         if len(ended) == len(numbers):
             return [ended[number] for number in numbers]
+        sys.stdout.flush()
         time.sleep(POLL_SECONDS)
 
 

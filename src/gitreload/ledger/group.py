@@ -11,7 +11,9 @@ import asyncio
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Enough for hundreds of waiting senders, and few enough for a transaction of some milliseconds.
 BATCH = 256
+# A loop that is closed in the very turn in which something arrived does not ring any more.
+UNHEARD_SECONDS = 1.0
 
 
 class Stopped(Exception):  # noqa: N818 - what happened to the item
@@ -31,10 +35,12 @@ class GroupCommit(Generic[Item, Result]):
 
     def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]], name: str) -> None:
         self._write = write
-        self._waiting: queue.SimpleQueue[_Waiting[Item, Result] | None] = queue.SimpleQueue()
+        self._arrived: deque[_Waiting[Item, Result]] = deque()
+        # One ring says "something arrived", however much did.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped = False
-        # Nothing may arrive behind the mark that ends the thread.
+        # Nothing may arrive once the thread was told to end.
         self._door = threading.Lock()
 
     def start(self) -> None:
@@ -44,38 +50,53 @@ class GroupCommit(Generic[Item, Result]):
         """Write what has arrived, then end."""
         with self._door:
             self._stopped = True
-            self._waiting.put(None)
+            self._ring()
         self._thread.join(timeout=30)
 
-    async def submit(self, item: Item) -> Result:
-        """The result of writing `item`; raises what its own write raised, or Stopped."""
+    async def submit(self, item: Item, deadline: float | None = None) -> Result:
+        """The result of writing `item`; raises what its own write raised, or Stopped.
+
+        Raises TimeoutError at `deadline`, in the loop's time; then it may still be written.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
+        self._arrive(_Waiting(item, loop, future))
+        if deadline is None:
+            return await future
+        # A bare timer: asyncio.timeout costs several times as much, at each push.
+        timer = loop.call_at(deadline, _give_up, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def _arrive(self, waiting: _Waiting[Item, Result]) -> None:
         with self._door:
             if self._stopped:
                 raise Stopped
-            self._waiting.put(_Waiting(item, loop, future))
-        return await future
+            first = not self._arrived
+            self._arrived.append(waiting)
+        if first:
+            # At the end of the loop's turn, so that all that it received in it are one batch.
+            waiting.loop.call_soon(self._ring)
+
+    def _ring(self) -> None:
+        self._bell.put(None)
 
     def _run(self) -> None:
-        running = True
-        while running:
-            batch, running = self._drain()
-            if batch:
+        ending = False
+        while not ending:
+            with suppress(queue.Empty):
+                self._bell.get(timeout=UNHEARD_SECONDS)
+            ending = self._stopped
+            while batch := self._drain():
                 _wake(batch, self._results(batch))
 
-    def _drain(self) -> tuple[list[_Waiting[Item, Result]], bool]:
-        batch: list[_Waiting[Item, Result]] = []
-        try:
-            found = self._waiting.get()
-            while found is not None:
-                batch.append(found)
-                if len(batch) == BATCH:
-                    return batch, True
-                found = self._waiting.get_nowait()
-        except queue.Empty:
-            return batch, True
-        return batch, False
+    def _drain(self) -> list[_Waiting[Item, Result]]:
+        # Whoever arrives while this is empty rings, so nothing that comes later is overlooked.
+        with self._door:
+            arrived = self._arrived
+            return [arrived.popleft() for _ in range(min(len(arrived), BATCH))]
 
     def _results(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
         try:
@@ -123,6 +144,11 @@ def _wake(batch: Sequence[_Waiting[Item, Result]], results: Sequence[Result | Ex
         except RuntimeError:
             # The loop is closed: its server stopped without waiting for these requests.
             logger.info("%d senders were gone before their answer", len(settled))
+
+
+def _give_up(future: asyncio.Future[Result]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 def _settle(settled: Sequence[tuple[_Waiting[Item, Result], Result | Exception]]) -> None:
