@@ -431,6 +431,14 @@ def test_unfinished_operations_are_abandoned(
     assert site.update().notes == ()
 
 
+def test_a_merge_that_changed_nothing_is_abandoned_too(site: Site, remote: Remote) -> None:
+    remote.commit({"a": "1"}, branch="live")
+    site.git("fetch", "-q")
+    site.git("merge", "-q", "--no-commit", "--no-ff", "-s", "ours", "origin/live")
+    assert site.update().notes == ("abandoned an unfinished merge",)
+    assert not (site.path / ".git/MERGE_HEAD").exists()
+
+
 def test_a_rebase_that_somebody_works_on_is_not_disturbed(site: Site, remote: Remote) -> None:
     _conflict(site, remote)
     _fail(site, "rebase", "origin/main")
