@@ -88,7 +88,8 @@ def files(draw: st.DrawFn) -> str:
         for _ in range(draw(st.integers(0, 3))):
             text += draw(BLANK) + draw(NAMES) + draw(BLANK)
             value = draw(st.none() | values())
-            text += "\n" if value is None else f"={draw(BLANK)}{value}{draw(LINE_END)}"
+            flag = draw(st.sampled_from(["\n", "\r\n"]))
+            text += flag if value is None else f"={draw(BLANK)}{value}{draw(LINE_END)}"
     return text
 
 
