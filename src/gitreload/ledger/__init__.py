@@ -17,7 +17,8 @@ from sqlalchemy import Connection, insert, update
 from gitreload.ledger import history, logs, migrate, queue, statedir, views
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
 from gitreload.ledger.queue import Claimed, Revisions
-from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Statements, Target
+from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
+from gitreload.ledger.statements import Statements
 from gitreload.ledger.tables import workers
 from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
 from gitreload.locks import Lock, checkout_lock_path
@@ -82,7 +83,7 @@ class Ledger:
     def record(self, entries: Sequence[Entry]) -> list[Recorded]:
         """Write deliveries and the jobs they ask for: all in one durable commit, or none."""
         with self._recorder() as recorder:
-            return [recorder.record(entry) for entry in entries]
+            return recorder.record(entries)
 
     def enqueue(
         self, checkouts: Sequence[Checkout], action: Action, reason: Reason, *, force: bool = False
