@@ -25,6 +25,16 @@ DEADLINE_SECONDS = 8.0
 LOOK_SECONDS = 1.0
 
 
+# What the sender is told: the action, and the checkouts that were reached or why none was.
+SENTENCES = {
+    Outcome.QUEUED: "queued {0} of {1}",
+    Outcome.COALESCED: "{0} of {1} was queued already and covers this push",
+    Outcome.DUPLICATE: "this delivery's {0} of {1} was done before",
+    Outcome.IGNORED: "ignored: {1}",
+    Outcome.PONG: "pong",
+}
+
+
 class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
     """Nothing was promised: the sender should try again later. The text says why."""
 
@@ -73,8 +83,7 @@ class Receiver:
     async def receive(self, arrival: Arrival) -> Receipt:
         """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                return await self._receive(arrival)
+            return await self._receive(arrival)
         except (LedgerUnavailable, RepodirError) as error:
             logger.error("a delivery could not be recorded: %s", error)
             raise ReceiverBusy(str(error)) from error
@@ -86,11 +95,12 @@ class Receiver:
             raise ReceiverBusy("gitreload is stopping; deliver again in a moment") from None
 
     async def _receive(self, arrival: Arrival) -> Receipt:
-        receipt = await self._record.submit(_Asked(arrival))
+        deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+        receipt = await self._record.submit(_Asked(arrival), deadline)
         if receipt is None:
             asked = _Asked(arrival, looked=True)
-            await self._look.submit(asked)
-            receipt = await self._record.submit(asked)
+            await self._look.submit(asked, deadline)
+            receipt = await self._record.submit(asked, deadline)
         assert receipt is not None, "after a look every arrival is recorded"
         return receipt
 
@@ -184,13 +194,5 @@ def _receipt(resolved: _Resolved, recorded: Recorded) -> Receipt:
     entry = resolved.entry
     for near in resolved.near:
         logger.warning("delivery %d reached no checkout: %s", recorded.delivery, near)
-    action = entry.arrival.action
-    sentences = {
-        Outcome.QUEUED: f"queued {action} of {entry.detail}",
-        Outcome.COALESCED: f"{action} of {entry.detail} was queued already and covers this push",
-        Outcome.DUPLICATE: f"this delivery's {action} of {entry.detail} was done before",
-        Outcome.IGNORED: f"ignored: {entry.detail}",
-        Outcome.PONG: "pong",
-    }
-    message = sentences[recorded.outcome]
+    message = SENTENCES[recorded.outcome].format(entry.arrival.action, entry.detail)
     return Receipt(recorded.outcome, message, recorded.delivery, recorded.jobs, resolved.cloned)
