@@ -19,8 +19,8 @@ from gitreload.visible import visible
 Clean = Literal["none", "untracked", "ignored"]
 """What an update removes, besides the changes of tracked files."""
 
-# As many as git itself lets pile up (gc.autoPackLimit).
-MOST_PACKS = 50
+# Every git command opens all of them.
+MOST_PACKS = 10
 
 _CLEAN = {"untracked": ["-ffd"], "ignored": ["-ffdx"]}
 _STATUS = {
