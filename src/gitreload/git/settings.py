@@ -28,8 +28,6 @@ _SETTINGS = {
     "transfer.fsckObjects": "true",
     "fetch.fsckObjects": "true",
     **{f"fetch.fsck.{flaw}": "warn" for flaw in _OLD_FLAWS},
-    # What was fetched can be fetched again: after a power cut it must be whole, but not be there.
-    "core.fsyncMethod": "writeout-only",
     "http.followRedirects": "initial",
     # A server that packs sends a few bytes every 5 s, so that only silence counts as a stall.
     "http.lowSpeedLimit": "1",
