@@ -1,110 +1,25 @@
-"""A ledger under any sequence of events, beside a model of what it owes to whom.
-
-The model knows nothing of tables. Each checkout owes *debts*: a delivery that was accepted, or a
-wish made by hand. A debt is *waiting* until a run that began after it takes it along; it is
-settled when that run succeeds, fails for good or is cancelled, and waits again when the run comes
-to nothing. From that follows all that the ledger promises:
-
-- no loss: while a debt waits there is a queued job, which carries it and does what it asks for;
-- coalescing: there is one such job for each checkout, and none where nothing is owed;
-- order: the job that is claimed is the one that is due for longest, of those that may run;
-- one at a time for each checkout and for each course.
-"""
+"""Drives a ledger through any sequence of events, beside the model of what it owes to whom."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gitreload.ledger import Claimed, Ledger, Revisions
+from gitreload.ledger import Ledger, Revisions
 from gitreload.model import Action, Job, Outcome, Reason, State
 
 from .builders import Clock, a_checkout, a_push, an_entry, database_file, revision
+from .model import COURSES, DIRECTORIES, WORKERS, Debt, Model, Run, Waiting
 
 # Thousands of commits that nobody needs on a disk.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-DIRECTORIES = ("a", "b", "c")
-WORKERS = ("worker-1", "worker-2")
-# Both checkouts hold the same course: their imports exclude each other.
-COURSES = {"a": "course-v1:X+Y+Z", "b": "course-v1:X+Y+Z", "c": None}
-
-
-@dataclass(frozen=True)
-class Debt:
-    """What a checkout owes: `delivery` is the ledger's id, None for a wish made by hand."""
-
-    action: Action
-    delivery: int | None
-    delivery_id: str | None
-
-
-@dataclass
-class Waiting:
-    """The debts that one queued job has to carry, and when that job is due."""
-
-    job: int
-    debts: list[Debt]
-    due_at: float
-    tries: int = 0
-    lags: int = 0
-    wanted: str | None = None
-
-    @property
-    def action(self) -> Action:
-        actions = {debt.action for debt in self.debts}
-        return Action.IMPORT if Action.IMPORT in actions else Action.UPDATE
-
-
-@dataclass
-class Run:
-    """A run, with the debts that it took along."""
-
-    claimed: Claimed
-    worker: str
-    taken: Waiting
-    course: str | None = None
-    cancelled: bool = False
-
-
-@dataclass
-class Model:
-    """What the ledger should know."""
-
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
-    courses: dict[str, str] = field(default_factory=dict)
-    # Finished jobs: when, how, and what they carried.
-    finished: dict[int, tuple[float, State, str, Action, list[Debt]]] = field(default_factory=dict)
-    # Which job stands for one that was merged into another, and since when.
-    merged: dict[int, tuple[float, int]] = field(default_factory=dict)
-
-    def succeeded(self, directory: str, delivery_id: str, action: Action) -> bool:
-        """Whether that delivery's action was done in that checkout."""
-        covering = {action, Action.IMPORT}
-        return any(
-            state is State.SUCCEEDED and place == directory and done in covering
-            and any(debt.delivery_id == delivery_id for debt in debts)
-            for _, state, place, done, debts in self.finished.values()
-        )  # fmt: skip
-
-    def may_run(self, directory: str, now: float) -> bool:
-        waiting = self.waiting[directory]
-        course = self.courses.get(directory) if waiting.action is Action.IMPORT else None
-        taken = {run.course for run in self.runs.values()} - {None}
-        return waiting.due_at <= now and directory not in self.runs and course not in taken
-
-    def next(self, now: float) -> str | None:
-        """The checkout whose job has to be claimed next."""
-        ready = [directory for directory in self.waiting if self.may_run(directory, now)]
-        key = lambda directory: (self.waiting[directory].due_at, self.waiting[directory].job)  # noqa: E731
-        return min(ready, key=key, default=None)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -120,6 +35,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.open()
         self.model = Model()
         self.pushes = 0
+        self.delivered: list[tuple[list[str], str | None]] = []
 
     def open(self) -> Ledger:
         return Ledger.open(self.folder, "pool", self.clock)
@@ -136,18 +52,27 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         directories=st.sets(st.sampled_from(DIRECTORIES), min_size=1),
         action=st.sampled_from(Action),
-        delivery_id=st.sampled_from(["one", "two", "three", None]),
+        known=st.booleans(),
     )
-    def deliver(self, directories: set[str], action: Action, delivery_id: str | None) -> None:
-        """A push; with few ids there are, most of them are redeliveries sooner or later."""
+    def deliver(self, directories: set[str], action: Action, known: bool) -> None:
+        """A push; without an id, nothing can tell it from others."""
+        delivery_id = f"id-{self.pushes}" if known else None
         self.deliver_together([(sorted(directories), action, delivery_id)])
+
+    @rule(data=st.data(), action=st.sampled_from(Action))
+    @precondition(lambda self: self.delivered)
+    def redeliver(self, data: st.DataObject, action: Action) -> None:
+        """Somebody's click, or another hook of the same event; checkouts may have come and gone."""
+        before, delivery_id = data.draw(st.sampled_from(self.delivered))
+        directories = data.draw(st.sampled_from([before, before[:1], list(DIRECTORIES)]))
+        self.deliver_together([(directories, action, delivery_id)])
 
     @rule(
         batch=st.lists(
             st.tuples(
                 st.lists(st.sampled_from(DIRECTORIES), min_size=1, max_size=2, unique=True),
                 st.sampled_from(Action),
-                st.sampled_from(["four", "five", None]),
+                st.sampled_from(["common", None]),
             ),
             min_size=2,
             max_size=4,
@@ -157,6 +82,7 @@ class LedgerMachine(RuleBasedStateMachine):
         entries = []
         for directories, action, delivery_id in batch:
             self.pushes += 1
+            self.delivered.append((directories, delivery_id))
             entries.append(
                 an_entry(
                     *map(a_checkout, directories),
@@ -228,6 +154,30 @@ class LedgerMachine(RuleBasedStateMachine):
         course = self.model.courses.get(directory) if job.action is Action.IMPORT else None
         self.model.runs[directory] = Run(claimed, worker, waiting, course)
 
+    @rule(worker=st.sampled_from(WORKERS))
+    def claim_all(self, worker: str) -> None:
+        """A server that has more workers than jobs."""
+        while self.model.next(self.clock()) is not None:
+            self.claim(worker)
+        self.claim(worker)  # and nothing more
+
+    @rule(worker=st.sampled_from(WORKERS), well=st.booleans())
+    @precondition(lambda self: self.model.next(self.clock()))
+    def work(self, worker: str, well: bool) -> None:
+        """A whole run in one step: most jobs end before anything else happens."""
+        directory = self.model.next(self.clock())
+        assert directory is not None
+        self.claim(worker)
+        run = self.model.runs[directory]
+        self.learn(directory)
+        if well:
+            self.ledger.succeed(run.claimed, Revisions(None, revision(1)), None)
+            self.settle(directory, State.SUCCEEDED)
+            return
+        tries = run.taken.tries + 1
+        standing = self.ledger.try_again(run.claimed, "no network", 5, tries, failing=False)
+        self.again(directory, standing, 5, tries=tries)
+
     def some_run(self, data: st.DataObject) -> tuple[str, Run]:
         directory = data.draw(st.sampled_from(sorted(self.model.runs)))
         return directory, self.model.runs[directory]
@@ -235,8 +185,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.model.runs)
     def learn_course(self, data: st.DataObject) -> None:
-        directory, run = self.some_run(data)
-        course = COURSES[directory]
+        self.learn(self.some_run(data)[0])
+
+    def learn(self, directory: str) -> None:
+        """An import finds out which course its checkout holds."""
+        run, course = self.model.runs[directory], COURSES[directory]
         if course is None or run.taken.action is not Action.IMPORT:
             return
         others = [other for name, other in self.model.runs.items() if name != directory]
@@ -378,14 +331,15 @@ class LedgerMachine(RuleBasedStateMachine):
             name: waiting.job for name, waiting in self.model.waiting.items()
         }
         assert len(unfinished) == len(self.model.runs) + len(self.model.waiting)
-        assert len({job.exclusion for job in running if job.exclusion}) == len(
-            [job for job in running if job.exclusion]
-        )
+        for job in running:
+            assert job.exclusion == self.model.runs[job.directory].course
+        held = [job.exclusion for job in running if job.exclusion]
+        assert len(set(held)) == len(held)
         for job in queued:
             waiting = self.model.waiting[job.directory]
-            assert job.action is waiting.action
-            assert (job.due_at, job.tries, job.lags) == (
-                waiting.due_at, waiting.tries, waiting.lags,
+            assert (job.action, job.wanted) == (waiting.action, waiting.wanted)
+            assert (job.due_at, job.tries, job.lags, job.exclusion) == (
+                waiting.due_at, waiting.tries, waiting.lags, None,
             )  # fmt: skip
 
     @invariant()

@@ -19,8 +19,8 @@ from gitreload.model import Action, Outcome
 from .machine import LedgerMachine
 
 SEARCH = settings(
-    max_examples=30,
-    stateful_step_count=30,
+    max_examples=40,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

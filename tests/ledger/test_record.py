@@ -82,6 +82,33 @@ def test_a_batch_coalesces_as_single_deliveries_do(ledger: Ledger, desk: Desk) -
     assert desk.delivery_ids(recorded[0].jobs[0]) == [one.delivery for one in recorded]
 
 
+def test_each_of_a_large_batch_is_told_its_own(ledger: Ledger, desk: Desk, state_dir: Path) -> None:
+    """More than one statement takes, in checkouts that take turns."""
+    done = [desk.push(delivery_id=f"old-{number}").delivery for number in range(40)]
+    desk.succeed(desk.claim())
+    entries = [
+        an_entry(a_checkout(f"c{number % 7}"), at=desk.clock(), delivery_id=f"new-{number}")
+        for number in range(100)
+    ]
+    entries[10:10] = [
+        an_entry(a_checkout(), at=desk.clock(), delivery_id=f"old-{number}") for number in range(40)
+    ]
+    entries.append(an_entry(a_checkout("none"), at=desk.clock(), delivery_id=None))
+    recorded = ledger.record(entries)
+    ids = rows(state_dir, f"SELECT id, delivery_id FROM deliveries WHERE id > {done[-1]}")
+    assert [
+        (one.delivery, entry.arrival.delivery.delivery_id)
+        for one, entry in zip(recorded, entries, strict=True)
+    ] == ids
+    for one, entry in zip(recorded, entries, strict=True):
+        if str(entry.arrival.delivery.delivery_id).startswith("old-"):
+            assert one.outcome is Outcome.DUPLICATE
+            continue
+        [job] = one.jobs
+        assert desk.job(job).directory == entry.targets[0].checkout.directory
+        assert one.delivery in desk.delivery_ids(job)
+
+
 def test_a_push_during_a_run_makes_exactly_one_more_job(desk: Desk) -> None:
     first = desk.push()
     desk.claim()
