@@ -307,7 +307,7 @@ class TestStop:
         assert self.sleepers(bench, job_id) == []
         assert bench.job(job_id).state is State.CANCELLED
         assert bench.last(job_id).result == "cancelled"
-        assert bench.stops.count() == 0
+        assert len(bench.stops._events) == 0
 
     def test_a_worker_that_stops_leaves_its_job_queued(
         self, bench: Bench, sleeping: tuple[int, threading.Thread]

@@ -157,8 +157,7 @@ class Runtime:
         assert ledger is not None, "started"
         while not self._stopping.is_set():
             try:
-                running = {attempt.worker for _, attempt in ledger.running_attempts()}
-                engine.reap(running, lambda dead: worker.recover(ledger, dead))
+                engine.reap(ledger.running_workers(), lambda dead: worker.recover(ledger, dead))
                 for job_id in ledger.cancelling():
                     self._stops.stop(job_id)
                 self._prune(ledger)
@@ -218,8 +217,7 @@ def _until(due: float | None, now: float) -> float:
 
 def make_tools(settings: config.Settings) -> Tools:
     """What receivers and workers need of the configuration."""
-    remotes = {name: repo.remotes for name, repo in settings.repos.items() if repo.remotes}
-    return Tools(settings, Checkouts(settings.repodir, remotes), GitAddCourse(settings))
+    return Tools(settings, Checkouts.of(settings), GitAddCourse(settings))
 
 
 class _Current:

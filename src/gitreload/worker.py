@@ -89,10 +89,6 @@ class Stops:
             for event in self._events.values():
                 event.set()
 
-    def count(self) -> int:
-        with self._lock:
-            return len(self._events)
-
 
 class Worker:
     """Runs claimed jobs, one at a time. `tools` is asked for each job anew."""

@@ -12,6 +12,7 @@ from gitreload.checkouts.identities import Identities
 from gitreload.checkouts.index import Index
 from gitreload.checkouts.match import Match, Wanted, by_name, matches
 from gitreload.model import Checkout
+from gitreload.settings import Settings
 
 # A push may concern a checkout that got its remote a moment ago. To see that, all are looked at
 # whenever it costs no more than this share of the time since the last look: every 0.1 s where there
@@ -38,6 +39,12 @@ class Checkouts:
         self._began: float | None = None
         self._cost = 0.0
         self._named: dict[str, list[Checkout]] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Checkouts:
+        """Those that the configuration tells of: `REPODIR`, and `REPOS.<dir>.REMOTES`."""
+        remotes = {name: repo.remotes for name, repo in settings.repos.items() if repo.remotes}
+        return cls(settings.repodir, remotes)
 
     def match(self, urls: Sequence[str], branch: str) -> Match:
         """What a push of `branch` to the repository with these URLs means here."""

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def list_checkouts(as_json: Json = False) -> None:
     """List the checkouts, and how their last jobs ended."""
+    from gitreload.checkouts import Checkouts
     from gitreload.checkouts.revision import revision
     from gitreload.remotes import mask
 
     settings = load_settings()
-    found = open_checkouts(settings).all()
+    found = Checkouts.of(settings).all()
     known = _known(settings)
     rows = [(each, revision(each.path), known.get(each.path)) for each in found]
     if as_json:
@@ -70,13 +71,6 @@ def _known(settings: Settings) -> dict[str, CheckoutRecord]:
         return {}
     with open_ledger(settings) as ledger:
         return ledger.last_results()
-
-
-def open_checkouts(settings: Settings) -> Checkouts:
-    from gitreload.checkouts import Checkouts
-
-    remotes = {name: repo.remotes for name, repo in settings.repos.items() if repo.remotes}
-    return Checkouts(settings.repodir, remotes)
 
 
 def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checkout:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gitreload.cli import output
-from gitreload.cli.checkouts import find_checkout, open_checkouts
+from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
 from gitreload.cli.output import Json, say
 from gitreload.cli.state import load_settings
@@ -111,7 +111,9 @@ def _address(settings: Settings) -> str:
 
 
 def _chosen(settings: Settings, name: str | None) -> Checkout:
-    checkouts = open_checkouts(settings)
+    from gitreload.checkouts import Checkouts
+
+    checkouts = Checkouts.of(settings)
     if name is not None:
         return find_checkout(checkouts, settings, name)
     sound = [checkout for checkout in checkouts.all() if checkout.problem is None]

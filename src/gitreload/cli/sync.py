@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitreload.cli import output
-from gitreload.cli.checkouts import find_checkout, open_checkouts
+from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
 from gitreload.cli.output import Json, moved, note, say, state_of
 from gitreload.cli.state import open_ledger
@@ -72,7 +72,9 @@ def sync(
 
 def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
     """The checkouts of these names, or all that can be followed. Raises GitreloadError."""
-    checkouts = open_checkouts(settings)
+    from gitreload.checkouts import Checkouts
+
+    checkouts = Checkouts.of(settings)
     if names:
         found = [find_checkout(checkouts, settings, name) for name in names]
         # Two names may lead to one checkout.

@@ -209,6 +209,10 @@ class Ledger:
         with self.database.read() as connection:
             return queue.cancelling(connection)
 
+    def running_workers(self) -> set[str]:
+        with self.database.read() as connection:
+            return queue.running_workers(connection)
+
     def running_attempts(self) -> list[tuple[Job, Attempt]]:
         with self.database.read() as connection:
             return queue.running_attempts(connection)

@@ -360,6 +360,11 @@ def cancelling(connection: Connection) -> Sequence[int]:
     )
 
 
+def running_workers(connection: Connection) -> set[str]:
+    """The workers, dead ones too, that attempts are said to run in."""
+    return set(connection.execute(select(attempts.c.worker).where(ATTEMPT_RUNNING)).scalars())
+
+
 def running_attempts(connection: Connection) -> list[tuple[Job, Attempt]]:
     """What the ledger believes to be running, with the attempt of each."""
     rows = connection.execute(select(attempts).where(ATTEMPT_RUNNING)).all()
