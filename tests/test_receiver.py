@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from gitreload import receiver as module
-from gitreload.checkouts import Checkouts, Match, RepodirError
+from gitreload.checkouts import Checkouts, Match, RepodirError, lookup
 from gitreload.ledger import Arrival, Ledger, LedgerUnavailable
 from gitreload.model import Action, Delivery, Outcome, Push
 from gitreload.receiver import Receipt, Receiver, ReceiverBusy
-from helpers import Remote
+from helpers import Remote, git
 
 FOREIGN = "https://forge.example/other/repository"
 
@@ -23,9 +24,12 @@ FOREIGN = "https://forge.example/other/repository"
 class Counting(Checkouts):
     """Real checkouts; counts looks, and does first what the test says."""
 
-    looks = 0
     hang: threading.Event | None = None
     error: Exception | None = None
+
+    def __init__(self, repodir: Path) -> None:
+        super().__init__(repodir, {})
+        self.looks: list[float] = []
 
     def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
         if self.hang is not None:
@@ -35,19 +39,20 @@ class Counting(Checkouts):
         return super().match_many(queries)
 
     def look(self) -> None:
-        self.looks += 1
+        self.looks.append(time.monotonic())
         super().look()
 
 
 class Desk:
     def __init__(self, folder: Path, empty: Path, remote: Remote) -> None:
         self.url = remote.url
-        remote.clone(folder / "repos" / "course")
+        self.repodir = folder / "repos"
+        remote.clone(self.repodir / "course")
         state_dir = folder / "state"
         state_dir.mkdir()
         shutil.copy(empty, state_dir)
         self.ledger = Ledger.open(state_dir)
-        self.checkouts = Counting(folder / "repos", {})
+        self.checkouts = Counting(self.repodir)
         self.wakes = 0
         self.receiver = Receiver(self.ledger, lambda: self.checkouts, self.wake)
         self.receiver.start()
@@ -85,16 +90,67 @@ def desk(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Desk]:
 
 def test_a_hit_needs_no_look_and_wakes(desk: Desk) -> None:
     assert desk.receipt(desk.push()).outcome is Outcome.QUEUED
-    assert (desk.checkouts.looks, desk.wakes) == (0, 1)
+    assert (len(desk.checkouts.looks), desk.wakes) == (0, 1)
 
 
-def test_misses_that_come_together_share_a_look(desk: Desk) -> None:
-    misses = [Delivery("github", "push", pushes=(desk.push(url=FOREIGN),))] * 20
+@pytest.mark.parametrize(
+    ("ref", "url", "cloned", "reason"),
+    [
+        ("refs/heads/main", FOREIGN, False, "not cloned here"),
+        ("refs/heads/devel", "", True, "course follows main, not devel"),
+    ],
+)
+def test_misses_that_come_together_share_a_look(
+    desk: Desk, ref: str, url: str, cloned: bool, reason: str
+) -> None:
+    misses = [Delivery("github", "push", pushes=(desk.push(ref, url),))] * 20
     for receipt in desk.receive(*misses):
         assert isinstance(receipt, Receipt)
-        assert (receipt.outcome, receipt.cloned) == (Outcome.IGNORED, False)
-        assert "not cloned here" in receipt.message
-    assert desk.checkouts.looks <= 2
+        assert (receipt.outcome, receipt.cloned) == (Outcome.IGNORED, cloned)
+        assert reason in receipt.message
+    assert 1 <= len(desk.checkouts.looks) <= 2
+
+
+def test_looks_come_no_closer_than_their_distance(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.2)
+    for _ in range(3):
+        desk.receipt(desk.push("refs/heads/devel"))
+    first, second, third = desk.checkouts.looks
+    assert min(second - first, third - second) >= 0.2
+
+
+@pytest.mark.parametrize("known_too", [False, True])
+def test_a_checkout_that_got_its_remote_or_branch_a_moment_ago_counts(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_too: bool
+) -> None:
+    # No glance may happen to see it.
+    monkeypatch.setattr(lookup, "LOOK_SHARE", 1e-9)
+    other = Remote(tmp_path / "other", "other")
+    other.commit({"README.md": "other\n"})
+    staging = other.clone(desk.repodir / "staging")
+    desk.receipt(desk.push())
+    git("remote", "set-url", "origin", desk.url, cwd=staging)
+    git("switch", "-q", "-c", "devel", cwd=staging)
+    devel = desk.push("refs/heads/devel")
+    receipt = desk.receipt(desk.push(), devel) if known_too else desk.receipt(devel)
+    assert "staging at devel" in receipt.message
+    [*_, job] = desk.ledger.unfinished()
+    assert job.directory == "staging"
+    assert len(desk.checkouts.looks) == 1
+
+
+def test_a_delivery_that_cannot_mean_a_checkout_waits_for_no_look(desk: Desk) -> None:
+    deleted = desk.push(url=FOREIGN, deleted=True)
+    for delivery in (
+        Delivery("github", "ping", ping=True),
+        Delivery("github", "issues", ignored="issues are not followed"),
+        Delivery("github", "push", pushes=(desk.push("refs/tags/v1", FOREIGN), deleted)),
+    ):
+        [receipt] = desk.receive(delivery)
+        assert isinstance(receipt, Receipt)
+    assert desk.checkouts.looks == []
 
 
 def test_hits_do_not_wait_for_the_look_of_a_miss(

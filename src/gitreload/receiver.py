@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 # GitHub gives up after 10 s. A file system that hangs must be answered before.
 DEADLINE_SECONDS = 8.0
-# How often, at most, a push for a repository that is not here makes us look at all of REPODIR.
+# How often, at most, pushes that no checkout here follows make us look at all of REPODIR.
 LOOK_SECONDS = 1.0
 
 
@@ -114,7 +114,7 @@ class Receiver:
     def _write(self, asked: Sequence[_Asked]) -> list[Receipt | None]:
         """One transaction for all that need no look; None for those that do."""
         resolved = self._resolve([one.arrival for one in asked])
-        ready = [found.cloned or one.looked for one, found in zip(asked, resolved, strict=True)]
+        ready = [one.looked or not found.missed for one, found in zip(asked, resolved, strict=True)]
         recorded = iter(
             self._ledger.record(
                 [found.entry for found, now in zip(resolved, ready, strict=True) if now]
@@ -147,9 +147,13 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """What to record for an arrival, whether its repository is cloned here, and what is near."""
+    """What to record for an arrival, whether its repository is cloned here, and what is near.
+
+    `missed`: no checkout follows a branch that was pushed, as far as is known without a look.
+    """
 
     entry: Entry
+    missed: bool = False
     cloned: bool = True
     near: tuple[str, ...] = ()
 
@@ -173,17 +177,18 @@ def _resolved(arrival: Arrival, found: Sequence[tuple[Push, Match]]) -> _Resolve
     targets = {
         checkout.path: Target(checkout, push) for push, match in found for checkout in match.found
     }
+    missed = not all(match.found for _, match in found)
     if targets:
-        return _Resolved(Entry(arrival, tuple(targets.values()), detail=_reached(targets.values())))
+        reached = _reached(targets.values())
+        return _Resolved(Entry(arrival, tuple(targets.values()), detail=reached), missed)
     reasons = [why for push in delivery.pushes if (why := _not_followed(push))]
     reasons += [reason for _, match in found for reason in match.reasons]
     cloned = not found or any(match.known for _, match in found)
     if not cloned:
         reasons.append("this repository is not cloned here")
     near = tuple(near for _, match in found for near in match.near)
-    return _Resolved(
-        Entry(arrival, detail="; ".join(reasons) or "nothing was pushed"), cloned, near
-    )
+    detail = "; ".join(reasons) or "nothing was pushed"
+    return _Resolved(Entry(arrival, detail=detail), missed, cloned, near)
 
 
 def _reached(targets: Iterable[Target]) -> str:
