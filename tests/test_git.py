@@ -984,5 +984,5 @@ def test_an_unfit_git_is_told_with_the_cure(
     if script is not None:
         (tmp_path / "git").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "git").chmod(0o755)
-    with pytest.raises(GitreloadError, match=message):
+    with pytest.raises(PermanentError, match=message):
         check_version()

@@ -10,9 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from gitreload.cli.output import note
-from gitreload.model import GitreloadError
+from gitreload.model import GitreloadError, PermanentError
 
 FAILED = 1
+# The command line, the configuration, or what they stand on (git, SQLite, STATE_DIR): the same
+# command fails again until a person mends it.
 USAGE = 2
 # What shells report for programs that end by SIGINT and SIGPIPE.
 INTERRUPTED = 130
@@ -55,7 +57,7 @@ def _ended(message: str, code: int) -> typer.Exit:
 def _code(error: GitreloadError) -> int:
     from gitreload.config import ConfigError
 
-    return USAGE if isinstance(error, (ConfigError, UsageError)) else FAILED
+    return USAGE if isinstance(error, (ConfigError, PermanentError, UsageError)) else FAILED
 
 
 def _sentence(error: OSError) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gitreload.git.commands import Clean, Git
 from gitreload.git.errors import BranchGoneError
 from gitreload.git.files import REVISION
-from gitreload.model import Checkout, GitreloadError, TransientError
+from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
 
@@ -87,17 +87,17 @@ def _lags(git: Git, wanted: str | None, tip: str) -> bool:
 
 
 def check_version() -> str:
-    """The version of the installed git; raises `GitreloadError` where it is missing or too old."""
+    """The version of the installed git; raises `PermanentError` where it is missing or too old."""
     runner = Runner(log=lambda _: None)
     done = runner.run(["git", "--version"], cwd="/", env=environment(), timeout=30)
     text = done.output.decode("utf-8", "replace").strip()
     found = re.match(r"git version (\d+)\.(\d+)\S*", text)
     oldest = ".".join(map(str, OLDEST))
     if not done.ok or found is None:
-        raise GitreloadError(
+        raise PermanentError(
             f"`git --version` does not tell its version ({visible(text[:100])}): "
             f"install git {oldest} or newer"
         )
     if (int(found[1]), int(found[2])) < OLDEST:
-        raise GitreloadError(f"{text} is too old: install git {oldest} or newer")
+        raise PermanentError(f"{text} is too old: install git {oldest} or newer")
     return found[0].removeprefix("git version ")
