@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,31 @@ class TestBackup:
         with sqlite3.connect(copy) as connection:
             assert connection.execute("SELECT id, state FROM jobs").fetchall() == [(1, "queued")]
 
-    def test_an_existing_file_stays_as_it_is(self, host: Host, book: Book) -> None:
-        host.failed("backup", str(host.state_dir / FILE_NAME))
-        host.failed("backup", str(host.folder / "gr.env.json"))
+    def test_a_copy_replaces_the_one_before(self, host: Host, book: Book) -> None:
+        host.clone("second")
+        for count, directory in enumerate(("course", "second"), 1):
+            host.done("sync", directory)
+            host.done("backup", "copy")
+            with closing(sqlite3.connect(host.folder / "copy")) as connection:
+                assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (count,)
+
+    def test_what_is_no_copy_stays_as_it_is(self, host: Host, book: Book) -> None:
+        ledger = host.state_dir / FILE_NAME
+        (host.folder / "link").symlink_to(ledger)
+        for itself in (str(ledger), "link"):
+            refused = host.run("backup", itself)
+            assert (refused.exit_code, "is the ledger itself" in refused.stderr) == (2, True)
+        (host.folder / "elsewhere").symlink_to(host.folder / "copy")
+        for other in ("elsewhere", "gr.env.json"):
+            assert "no copy of a ledger" in host.failed("backup", other)
         assert host.json("jobs") == []
+        assert host.folder.joinpath("elsewhere").is_symlink()
+
+    def test_a_copy_with_changes_of_its_own_is_not_replaced(self, host: Host, book: Book) -> None:
+        host.done("backup", "copy")
+        with closing(sqlite3.connect(host.folder / "copy")) as connection:
+            connection.execute("CREATE TABLE mine (it)")
+            assert "copy-wal: end the program that has it open" in host.failed("backup", "copy")
 
 
 class TestAll:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,39 @@ from gitreload.cli.output import say
 from gitreload.cli.state import existing_ledger, load_settings
 from gitreload.model import GitreloadError
 
+# https://sqlite.org/fileformat.html#magic_header_string
+HEADER = b"SQLite format 3\0"
+
 
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the copy.")],
 ) -> None:
-    """Copy the ledger to FILE, also while the server works."""
-    if file.exists():
-        raise GitreloadError(f"{file} exists already: name another file, or remove it first")
+    """Copy the ledger to FILE, also while the server works. An earlier copy is replaced."""
     with existing_ledger(load_settings()) as ledger:
+        if file.resolve() != ledger.database.path.resolve():  # which the ledger itself refuses
+            _check_replaceable(file)
         ledger.backup(file)
     say(f"copied the ledger to {file}, {file.stat().st_size / 1024 / 1024:.1f} MiB")
+
+
+def _check_replaceable(file: Path) -> None:
+    """Only what looks like an earlier copy: a slip of the hand must not cost anything else."""
+    if not os.path.lexists(file):
+        return
+    if file.is_symlink() or not file.is_file() or not _is_database(file):
+        raise GitreloadError(
+            f"{file} is there and no copy of a ledger, so it is not replaced: name another file, "
+            "or remove it first"
+        )
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists() and log.stat().st_size:
+        # SQLite would apply it to the new copy, and damage that.
+        raise GitreloadError(
+            f"{file} has changes of its own in {log}: end the program that has it open, or name "
+            "another file"
+        )
+
+
+def _is_database(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(HEADER)) == HEADER
