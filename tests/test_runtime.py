@@ -51,6 +51,24 @@ def test_a_start_that_fails_leaves_nothing_and_is_repeated(
     made.stop(5)
 
 
+@pytest.mark.parametrize("serving", [True, False])
+def test_the_token_is_made_by_who_serves(made: Runtime, tmp_path: Path, serving: bool) -> None:
+    started = Runtime(made.config, serving=serving)
+    started.start()
+    assert (tmp_path / "state" / "token").exists() is serving
+    started.stop(5)
+
+
+def test_a_token_that_cannot_be_made_keeps_nobody_from_serving(
+    made: Runtime, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state" / "token").symlink_to("/nowhere/token")
+    made.start()
+    assert "there is no token" in caplog.text
+    made.ready()
+    made.stop(5)
+
+
 def test_slots_that_cannot_be_taken_now_are_taken_later(
     made: Runtime, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from gitreload import config, logs, worker
 from gitreload.checkouts import Checkouts
@@ -23,6 +24,7 @@ from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.locks import Lock, slot_path
 from gitreload.model import GitreloadError, PermanentError
 from gitreload.receiver import Receiver
+from gitreload.tokens import read_token
 from gitreload.worker import Stops, Tools, Worker
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Runtime:
             undo.pop_all()
         self.ledger, self._engine = ledger, engine
         if self._serving:
+            _make_token(settings.state_dir)
             self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
             self.receiver.start()
         self._spawn(self._keep, "keeper")
@@ -208,6 +211,14 @@ class Runtime:
                 except LedgerUnavailable as error:
                     logger.error("cannot work now: %s", error)
                     self._stopping.wait(TICK_SECONDS)
+
+
+def _make_token(state_dir: Path) -> None:
+    """Now, so that the operator finds it before the first reader needs it."""
+    try:
+        read_token(state_dir)
+    except OSError as error:
+        logger.error("there is no token for readers from elsewhere: %s", error)
 
 
 def _until(due: float | None, now: float) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitreload.ledger import LedgerUnavailable
-from gitreload.web.peers import read_token
+from gitreload.tokens import read_token
 from helpers import Remote
 
 from .conftest import ELSEWHERE, Site
@@ -21,6 +21,11 @@ class TestQueue:
     def test_this_machine_may_read(self, site: Site) -> None:
         assert site.ask("GET", "/queue").body == {"queue_length": 0, "queue": []}
         assert site.ask("GET", "/queue", peer=None).status == 200
+
+    def test_where_no_token_is_needed_none_is_read(self, site: Site) -> None:
+        site.ask("GET", "/queue")
+        site.ask("GET", "/queue", peer=ELSEWHERE)
+        assert not (site.state_dir / "token").exists()
 
     @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "x-forwarded-FOR"])
     def test_who_comes_through_a_proxy_is_not_of_this_machine(self, site: Site, name: str) -> None:
@@ -58,18 +63,12 @@ class TestQueue:
         [shown] = answer.body["queue"]
         assert (shown["repo_name"], shown["action"]) == ("course", "COURSE_IMPORT")
 
-
-class TestToken:
-    def test_it_is_made_once_for_nobody_else_to_read(self, tmp_path: Path) -> None:
-        token = read_token(tmp_path)
-        assert len(token) >= 32
-        assert read_token(tmp_path) == token
-        assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-        assert [path.name for path in tmp_path.iterdir()] == ["token"]
-
-    def test_a_directory_that_cannot_be_written_keeps_others_out(self, site: Site) -> None:
+    def test_a_token_that_cannot_be_read_keeps_others_out(
+        self, site: Site, caplog: pytest.LogCaptureFixture
+    ) -> None:
         (site.state_dir / "token").symlink_to("/nowhere/token")
-        assert site.ask("GET", "/queue", peer=ELSEWHERE).status == 401
+        assert site.ask("GET", "/queue", bearer(b"guess"), peer=ELSEWHERE).status == 401
+        assert str(site.state_dir / "token") in caplog.text
         assert site.ask("GET", "/queue").status == 200
 
 

@@ -15,7 +15,7 @@ from gitreload import __version__
 from gitreload.model import Action, GitreloadError, Job
 from gitreload.runtime import Runtime
 from gitreload.web.hooks import RETRY_AFTER_SECONDS, Hooks
-from gitreload.web.peers import may_read, read_token
+from gitreload.web.peers import may_read
 
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
 
@@ -104,12 +104,7 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 def _refuse_reader(request: Request, runtime: Runtime) -> JSONResponse | None:
-    settings = runtime.config.settings
-    try:
-        token = read_token(settings.state_dir)
-    except OSError:
-        token = None
-    if may_read(request.scope, settings, token):
+    if may_read(request.scope, runtime.config.settings):
         return None
     message = (
         "this page is for readers with the token: send `Authorization: Bearer <token>`, with the "

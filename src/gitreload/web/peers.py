@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
-import secrets
-from contextlib import suppress
+import logging
 from pathlib import Path
 
 from starlette.types import Scope
 
 from gitreload.config import Settings
+from gitreload.tokens import read_token
 
-TOKEN_FILE = "token"  # noqa: S105 - a file's name
+logger = logging.getLogger(__name__)
 
 
 def peer_of(scope: Scope) -> str | None:
@@ -37,7 +36,7 @@ def is_local(scope: Scope) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def may_read(scope: Scope, settings: Settings, token: bytes | None) -> bool:
+def may_read(scope: Scope, settings: Settings) -> bool:
     """Whether `/queue` and the API are open to this request (design: who may read)."""
     if settings.queue_public or not settings.webhook_secrets:
         return True
@@ -46,25 +45,14 @@ def may_read(scope: Scope, settings: Settings, token: bytes | None) -> bool:
         return True
     given = dict(scope["headers"]).get(b"authorization", b"")
     scheme, _, value = given.partition(b" ")
-    # An empty file, say of a disk that was full, is no token that anybody could send.
-    return bool(token) and scheme.lower() == b"bearer" and hmac.compare_digest(value, token or b"")
+    return scheme.lower() == b"bearer" and _is_token(value, settings.state_dir)
 
 
-def read_token(state_dir: Path) -> bytes:
-    """The token of this state directory, made at the first start. Raises OSError."""
-    path = state_dir / TOKEN_FILE
-    if not path.exists():
-        _make_token(path)
-    return path.read_bytes().strip()
-
-
-def _make_token(path: Path) -> None:
-    # Under another name first: nobody may meet the file while it is empty, nor two make one each.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+def _is_token(value: bytes, state_dir: Path) -> bool:
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_urlsafe(32).encode() + b"\n")
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
+        token = read_token(state_dir)
+    except OSError as error:
+        logger.error("no reader with the token is let in: %s", error)
+        return False
+    # An empty file, say of a disk that was full, is no token that anybody could send.
+    return bool(token) and hmac.compare_digest(value, token)
