@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -94,3 +95,26 @@ def test_recovery_that_raises_is_tried_again(tmp_path: Path, engine: EmbeddedEng
     assert called == ["dead"], "its file tells of it, even where the ledger does not"
     engine.reap(set(), noting(called))
     assert called == ["dead"]
+
+
+@pytest.mark.parametrize("step", ["mkfifo", "open"])
+def test_a_start_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    real = getattr(os, step)
+
+    def full(path: Path, *args: int) -> int:
+        if Path(path).parent.name == "wake":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return int(real(path, *args))
+
+    monkeypatch.setattr(os, step, full)
+    before = open_files()
+    with pytest.raises(TransientError, match="No space left"):
+        EmbeddedEngine(tmp_path).start()
+    assert open_files() == before
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+
+
+def open_files() -> list[Path]:
+    return sorted(Path("/proc/self/fd").iterdir())

@@ -14,7 +14,7 @@ import select
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gitreload.locks import Lock
@@ -39,18 +39,25 @@ class EmbeddedEngine:
         self._reader: threading.Thread | None = None
 
     def start(self) -> None:
-        with _explained(self._locks.parent):
+        with _explained(self._locks.parent), ExitStack() as undo:
             for folder in (self._locks, self._pipes):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Locked under another name first: whoever looks for dead workers must never find our
             # file before we hold it.
             hidden = self._locks / f".{self.worker_id}"
-            self._lock = Lock.take(hidden)
-            hidden.rename(self._lock_path(self.worker_id))
+            lock = Lock.take(hidden)
+            assert lock is not None, "nobody else knows this name"
+            undo.callback(lock.release)
+            undo.callback(hidden.unlink, missing_ok=True)
+            shown = hidden.rename(self._lock_path(self.worker_id))
+            undo.callback(shown.unlink, missing_ok=True)
             pipe = self._pipes / self.worker_id
             os.mkfifo(pipe, 0o600)
+            undo.callback(pipe.unlink, missing_ok=True)
             # Read-write, so that the pipe never reaches its end when the last writer closes it.
             self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._lock = lock
+            undo.pop_all()
         self._reader = threading.Thread(target=self._listen, name="wake-ups", daemon=True)
         self._reader.start()
 
