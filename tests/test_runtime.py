@@ -51,6 +51,30 @@ def test_a_start_that_fails_leaves_nothing_and_is_repeated(
     made.stop(5)
 
 
+def test_a_start_that_ends_after_the_stop_leaves_nothing(
+    made: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter, tries = Ledger.enter_worker, iter([False, True])
+    starting, go_on = threading.Event(), threading.Event()
+
+    def slow(ledger: Ledger, worker: str) -> None:
+        enter(ledger, worker)
+        if not next(tries):
+            raise LedgerUnavailable("the disk is full")
+        starting.set()
+        go_on.wait(30)
+
+    before = set(threading.enumerate())
+    monkeypatch.setattr(Ledger, "enter_worker", slow)
+    made.start_patiently()
+    assert starting.wait(30)
+    made.stop(5)
+    go_on.set()
+    wait_until(lambda: set(threading.enumerate()) == before)
+    assert (made.ledger, made.receiver) == (None, None)
+    assert list((tmp_path / "state" / "workers").iterdir()) == []
+
+
 @pytest.mark.parametrize("serving", [True, False])
 def test_the_token_is_made_by_who_serves(made: Runtime, tmp_path: Path, serving: bool) -> None:
     started = Runtime(made.config, serving=serving)

@@ -47,6 +47,7 @@ class Runtime:
         self._tools = make_tools(loaded.settings)
         self._stops = Stops()
         self._stopping = threading.Event()
+        self._beginning = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._slots: dict[int, threading.Thread] = {}
         self._pruned_at = 0.0
@@ -55,7 +56,7 @@ class Runtime:
         self._engine: Engine | None = None
 
     def start(self) -> None:
-        """Open the ledger, then receive and work.
+        """Open the ledger, then receive and work. Where `stop` came first, nothing stays begun.
 
         Raises PermanentError where that can never be; TransientError or LedgerUnavailable where
         it cannot be now, and then `start` may be called again.
@@ -68,13 +69,13 @@ class Runtime:
             engine.start()
             undo.callback(engine.stop)
             ledger.enter_worker(engine.worker_id)
-            undo.pop_all()
-        self.ledger, self._engine = ledger, engine
-        if self._serving:
-            _make_token(settings.state_dir)
-            self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
-            self.receiver.start()
-        self._spawn(self._keep, "keeper")
+            undo.callback(_leave, ledger, engine)
+            if self._serving:
+                _make_token(settings.state_dir)
+            with self._beginning:
+                if not self._stopping.is_set():
+                    undo.pop_all()
+                    self._begin(ledger, engine)
 
     def start_patiently(self) -> None:
         """Start now, or in the background as soon as the cause is gone. Raises PermanentError."""
@@ -88,7 +89,8 @@ class Runtime:
 
     def stop(self, grace: float) -> None:
         """Claim no more, let attempts end for `grace` seconds, then end them: they stay queued."""
-        self._stopping.set()
+        with self._beginning:  # a start in another thread is done, or undoes itself when it is
+            self._stopping.set()
         if self.receiver is not None:
             self.receiver.stop()
         if self._engine is None or self.ledger is None:
@@ -98,10 +100,7 @@ class Runtime:
         self._join(deadline)
         self._stops.stop_all()
         self._join(time.monotonic() + 30)
-        try:
-            self.ledger.leave_worker(self._engine.worker_id)
-        except LedgerUnavailable as error:
-            logger.warning("this worker stays listed until the next start: %s", error)
+        _leave(self.ledger, self._engine)
         self._engine.stop()
         self.ledger.close()
 
@@ -129,6 +128,13 @@ class Runtime:
     def tools(self) -> Tools:
         return self._tools
 
+    def _begin(self, ledger: Ledger, engine: Engine) -> None:
+        self.ledger, self._engine = ledger, engine
+        if self._serving:
+            self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
+            self.receiver.start()
+        self._spawn(self._keep, "keeper")
+
     def _spawn(self, target: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
         self._threads.append(thread)
@@ -149,7 +155,8 @@ class Runtime:
             except GitreloadError as error:
                 logger.error("not started yet: %s", error)
             else:
-                logger.warning("started: the cause is gone")
+                if self.ledger is not None:
+                    logger.warning("started: the cause is gone")
                 self._threads.remove(threading.current_thread())
                 return
 
@@ -211,6 +218,13 @@ class Runtime:
                 except LedgerUnavailable as error:
                     logger.error("cannot work now: %s", error)
                     self._stopping.wait(TICK_SECONDS)
+
+
+def _leave(ledger: Ledger, engine: Engine) -> None:
+    try:
+        ledger.leave_worker(engine.worker_id)
+    except LedgerUnavailable as error:
+        logger.warning("this worker stays listed until the next start: %s", error)
 
 
 def _make_token(state_dir: Path) -> None:
