@@ -449,6 +449,14 @@ def test_a_rebase_that_somebody_works_on_is_not_disturbed(site: Site, remote: Re
     site.update()
 
 
+def test_a_rebase_that_began_detached_leads_to_no_branch(site: Site, remote: Remote) -> None:
+    _conflict(site, remote)
+    site.git("checkout", "-q", "--detach")
+    _fail(site, "rebase", "origin/main")
+    with pytest.raises(PermanentError, match=r"course has a detached HEAD"):
+        site.update()
+
+
 # Branches and HEAD
 
 

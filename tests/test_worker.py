@@ -204,6 +204,27 @@ class TestFailures:
         assert bench.last(job_id).result == "failed"
 
 
+@pytest.mark.parametrize("command", [["rebase"], ["rebase", "--apply"], ["merge"], ["am"]])
+def test_a_push_heals_what_was_left_in_the_middle(bench: Bench, command: list[str]) -> None:
+    path = bench.repodir / "course"
+    (path / "README.md").write_text("local\n")
+    git("commit", "-q", "-am", "local", cwd=path)
+    tip = bench.remote.commit({"README.md": "second\n"})
+    git("fetch", "-q", cwd=path)
+    patch = git("format-patch", "-o", str(path.parent), "HEAD~1..origin/main", cwd=path)
+    source = patch if command == ["am"] else "origin/main"
+    stopped = subprocess.run(["git", *command, source], cwd=path, capture_output=True, check=False)
+    assert stopped.returncode != 0
+    [found] = bench.checkouts.match([bench.remote.url], "main").found
+    assert found.directory == "course"
+    job = bench.push(tip)
+    assert bench.run().state is State.SUCCEEDED
+    assert "abandoned an unfinished" in bench.log(job)
+    assert git("symbolic-ref", "HEAD", cwd=path) == "refs/heads/main"
+    assert git("rev-parse", "HEAD", cwd=path) == tip
+    assert git("status", cwd=path).startswith("On branch main\nYour branch is up to date")
+
+
 class TestLag:
     def test_the_remotes_word_stands_after_two_waits(self, bench: Bench) -> None:
         job_id = bench.push("ab" * 20)

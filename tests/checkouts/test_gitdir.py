@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,49 @@ def test_a_detached_head_is_a_problem(clone: Path) -> None:
     assert found.problem == (
         "has a detached HEAD and so follows no branch: run `git switch BRANCH` in it"
     )
+
+
+def conflict(clone: Path, remote: Remote, *command: str) -> None:
+    """Let a git command stop in the middle, at changes that do not fit together."""
+    clone.joinpath("README.md").write_text("local\n")
+    git("commit", "-q", "-am", "local", cwd=clone)
+    remote.commit({"README.md": "second\n"})
+    git("fetch", "-q", cwd=clone)
+    stopped = subprocess.run(["git", *command], cwd=clone, capture_output=True, check=False)
+    assert b"CONFLICT" in stopped.stdout + stopped.stderr
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("backend", ["--merge", "--apply"])
+@pytest.mark.parametrize("end", ["--abort", "--quit"])
+def test_during_a_rebase_its_branch_counts(
+    clone: Path, remote: Remote, backend: str, end: str
+) -> None:
+    git("branch", "-q", "-m", "main", "live", cwd=clone)
+    conflict(clone, remote, "rebase", backend, "origin/main")
+    found = reading(clone)
+    assert (found.branch, found.follows, found.problem) == ("live", "main", None)
+    assert found.evidence.holds(str(clone))
+    git("rebase", end, cwd=clone)
+    assert not found.evidence.holds(str(clone))
+    assert reading(clone).branch == ("live" if end == "--abort" else None)
+
+
+def test_during_a_rebase_that_began_detached_no_branch_counts(clone: Path, remote: Remote) -> None:
+    git("checkout", "-q", "--detach", cwd=clone)
+    conflict(clone, remote, "rebase", "origin/main")
+    assert (clone / ".git/rebase-merge/head-name").read_text() == "detached HEAD\n"
+    assert reading(clone).branch is None
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_rebase_that_begins_shows(clone: Path, remote: Remote) -> None:
+    git("checkout", "-q", "--detach", cwd=clone)
+    found = reading(clone)
+    assert found.evidence.holds(str(clone))
+    clone.joinpath(".git/rebase-merge").mkdir()
+    clone.joinpath(".git/rebase-merge/head-name").write_text("refs/heads/main\n")
+    assert not found.evidence.holds(str(clone))
 
 
 def test_no_origin_is_a_problem(clone: Path) -> None:

@@ -28,9 +28,9 @@ _REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\s*")
 class Reading:
     """What a checkout's own files say, before anybody else's configuration.
 
-    `branch` is what `HEAD` names, `follows` the branch of the remote that it tracks, `rules` the
-    checkout's own insteadOf rules. `problem` is a sentence without its subject. `complete` is
-    False while this may be a clone that git is still making.
+    `branch` is what `HEAD` names, or what is being rebased; `follows` is the branch of the remote
+    that it tracks, `rules` the checkout's own insteadOf rules. `problem` is a sentence without its
+    subject. `complete` is False while this may be a clone that git is still making.
     """
 
     branch: str | None = None
@@ -104,6 +104,8 @@ def _read(path: str, place: _Place, trail: Trail) -> Reading | None:
         branch, config = _from_files(path, place, trail)
     except (NotUnderstoodError, NotADirectoryError):
         branch, config = _from_git(path, place, trail)
+    if branch is None:
+        branch = _rebased(place, trail)
     linked = place.own != place.common
     if config.on("core.bare") and not linked:
         return None
@@ -144,6 +146,24 @@ def _branch(head: str) -> str | None:
     elif _REVISION.fullmatch(head):
         return None
     raise NotUnderstoodError
+
+
+def _rebased(place: _Place, trail: Trail) -> str | None:
+    """The branch of a rebase that was begun and not ended: HEAD is detached until it is.
+
+    `git rebase` notes it, for its two ways of working, in these files; what else it writes there
+    ("detached HEAD") is no ref.
+    """
+    for state in ("rebase-merge", "rebase-apply"):
+        file = f"{place.own}/{state}/head-name"
+        trail.note(file)
+        try:
+            ref = _line(trail.read(file))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if ref.startswith(HEADS):
+            return sys.intern(ref.removeprefix(HEADS))
+    return None
 
 
 def _follows(branch: str, config: Config) -> str:

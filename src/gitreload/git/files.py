@@ -75,8 +75,9 @@ class GitFiles:
             raise OnlyGitKnowsError
         for state in ("rebase-merge", "rebase-apply"):
             name = self.own / state / "head-name"
-            if name.is_file():
-                return _text(name)
+            # One that began at a detached HEAD says so here.
+            if name.is_file() and (ref := _text(name)).startswith("refs/"):
+                return ref
         return None
 
     def detached(self) -> bool:
