@@ -179,6 +179,9 @@ def short_secret(host: Host, _patch: pytest.MonkeyPatch) -> None:
 
 
 MESSAGES: list[tuple[Prepare, list[str]]] = [
+    (nothing, ["sink", "--nope", "list --al", "sync --updat", "jobs --limit", "jobs --limit many"]),
+    (nothing, ["jobs --state lost", "send --event x", "serve --port 99999", "serve course"]),
+    (nothing, ["show", "show x", "show 0", "show 99999999999999999999", "logs 1 2", "backup"]),
     (two_problems, ["list", "jobs", "config", "serve", "worker"]),
     (no_repodir, ["list", "sync course", "sync --all"]),
     (no_checkouts, ["list", "list --json", "sync --all", "send --url http://localhost:1"]),

@@ -92,14 +92,6 @@ class TestAll:
             assert f"\n  {name} " in host.done("--help")
             assert host.done(name, "-h").startswith(f"Usage: gitreload {name} ")
 
-    @pytest.mark.parametrize(
-        "args", [["sink"], ["jobs", "--state", "lost"], ["show", "0"], ["show", "9" * 20]]
-    )
-    def test_usage_errors_exit_with_2(self, host: Host, args: list[str]) -> None:
-        result = host.run(*args)
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert "Error: " in result.stderr
-
     def test_slow_modules_are_left_alone(self, host: Host) -> None:
         """`--help` and `list` are to be quick: what they load is what they need."""
         code = (
