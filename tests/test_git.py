@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.git_http import GitServer, git_server
+from gitreload import process
 from gitreload.git import BranchGoneError, Clean, Updated, check_version, commands, update
 from gitreload.model import Checkout, GitreloadError, Group, PermanentError, TransientError
 from gitreload.process import Runner
@@ -805,6 +806,21 @@ def test_a_checkout_is_updated_over_http_with_the_operators_credentials(
     git("config", "--global", "credential.helper", "store", cwd="/")
     tip = remote.commit({"a": "1"})
     assert site.update().after == tip
+
+
+def test_a_helper_that_keeps_credentials_in_memory_hinders_no_update(
+    site: Site, remote: Remote, server: GitServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LEFTOVER_SECONDS", 0.0)
+    server.login = "ada:s3cret"
+    (home / ".git-credentials").write_text(server.url("", login="ada:s3cret"))
+    for helper in ("cache", "store"):
+        git("config", "--global", "--add", "credential.helper", helper, cwd="/")
+    site.git("remote", "set-url", "origin", server.url("course.git"))
+    for number in "12":
+        tip = remote.commit({"a": number})
+        assert site.update().after == tip
+    assert "git left processes behind" in site.log[-1]
 
 
 def test_credentials_in_a_url_are_shown_nowhere(site: Site, server: GitServer) -> None:
