@@ -67,7 +67,9 @@ class Receiver:
         self._ledger = ledger
         self._checkouts = checkouts
         self._wake = wake
-        self._record: GroupCommit[_Asked, Receipt | None] = GroupCommit(self._write, "ledger")
+        self._record: GroupCommit[_Asked, Receipt | None] = GroupCommit(
+            self._write, "ledger", DEADLINE_SECONDS
+        )
         # Misses wait for a look at all of REPODIR: apart, so that they never delay a hit.
         self._look: GroupCommit[_Asked, None] = GroupCommit(self._look_again, "looks")
         self._looked_at = 0.0
@@ -96,11 +98,12 @@ class Receiver:
 
     async def _receive(self, arrival: Arrival) -> Receipt:
         deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
-        receipt = await self._record.submit(_Asked(arrival), deadline)
+        receipt = await self._record.submit(_Asked(arrival))
         if receipt is None:
             asked = _Asked(arrival, looked=True)
-            await self._look.submit(asked, deadline)
-            receipt = await self._record.submit(asked, deadline)
+            async with asyncio.timeout_at(deadline):
+                await self._look.submit(asked)
+                receipt = await self._record.submit(asked)
         assert receipt is not None, "after a look every arrival is recorded"
         return receipt
 
@@ -137,10 +140,13 @@ class Receiver:
             for push in arrival.delivery.pushes
             if _not_followed(push) is None
         ]
-        queries = [(push.urls, push.branch or "") for _, push in wanted]
-        matches = self._checkouts().match_many(queries) if queries else []
+        # In a storm most pushes ask for the same.
+        queries = dict.fromkeys((push.urls, push.branch or "") for _, push in wanted)
+        answers = self._checkouts().match_many(list(queries)) if queries else []
+        matches = dict(zip(queries, answers, strict=True))
         found: dict[int, list[tuple[Push, Match]]] = {}
-        for (index, push), match in zip(wanted, matches, strict=True):
+        for index, push in wanted:
+            match = matches[push.urls, push.branch or ""]
             found.setdefault(index, []).append((push, match))
         return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
 

@@ -205,7 +205,7 @@ def test_refs(ref: str, branch: str | None) -> None:
 )
 def test_what_is_no_full_ref(ref: str) -> None:
     assert payload_complaint(github_push(ref=ref)) == (
-        "ref: Input should be a full ref such as refs/heads/main"
+        "ref: expected a full ref such as refs/heads/main"
     )
 
 
@@ -269,10 +269,14 @@ def test_a_repository_without_any_url_is_named() -> None:
         assert payload_complaint(github_push(repository=repository)).startswith("repository: ")
 
 
-def test_several_faults_are_named_but_not_all() -> None:
-    assert payload_complaint({}) == "ref: Field required; repository: Field required"
-    payload = github_push() | dict.fromkeys(("ref", "before", "after", "deleted", "pusher"), 1)
-    assert payload_complaint(payload).count(";") == 2
+def test_what_is_wrong_is_said_in_words() -> None:
+    assert payload_complaint({}) == "ref: missing"
+    assert payload_complaint([]) == "expected object, got array"
+    payload = github_push()
+    payload["repository"]["url"] = 1
+    assert payload_complaint(payload) == "repository.url: expected str or null, got int"
+    payload["repository"]["url"] = "\x00"
+    assert payload_complaint(payload) == "repository.url: expected text without control characters"
 
 
 def test_values_are_not_repeated_to_the_sender() -> None:
@@ -307,7 +311,6 @@ GOOD = json.dumps(github_push())
                 "NaN",
                 "Infinity",
                 "-Infinity",
-                "9" * 5000,
                 '"\\ud800"',
                 '"\\udc00\\ud800"',
                 '"\x00"',
@@ -332,7 +335,7 @@ def test_what_is_not_json_is_refused(body: bytes, event: str) -> None:
 
 
 def test_odd_but_legal_json_is_read() -> None:
-    odd = '{"x": [1e999, -0, "NaN Infinity \\u0000 \\ud83d\\ude00"], "ref": "refs/heads/a", '
+    odd = f'{{"y": {"9" * 5000}, ' + '"x": [1e999, -0, "NaN Infinity \\u0000 \\ud83d\\ude00"], "ref": "refs/heads/a", '
     body = (odd + GOOD[1:].replace("/main", "/\\u00fc") + "\n ").encode()
     delivery = read(raw(headers(body, SECRET)), body, [SECRET], unsigned=False)
     # The later of two keys counts; there is one parser, so nobody reads it otherwise.
@@ -398,7 +401,7 @@ def test_a_form_has_exactly_one_payload(body: bytes) -> None:
     assert said in {
         "the form has 0 fields named payload: expected one",
         "the form has 2 fields named payload: expected one",
-        "the payload cannot be read: Invalid JSON: EOF while parsing a value at line 1 column 0",
+        "the payload cannot be read: not JSON: Input data was truncated",
     }
 
 

@@ -132,6 +132,22 @@ def test_who_gave_up_is_not_replayed(writer: GroupCommit[int, str], book: Book) 
     assert book.batches == [[0], [1, 2, -3], [2], [-3]]
 
 
+def test_patience_ends_for_those_who_wait_and_begins_anew_for_who_comes_then(book: Book) -> None:
+    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=0.05)
+    writer.start()
+
+    async def scene() -> list[str | BaseException]:
+        tasks = await submit_behind_a_held_one(writer, book, [1])
+        given_up = await asyncio.gather(*tasks, return_exceptions=True)
+        book.open.set()
+        return [*given_up, await writer.submit(2)]
+
+    told = asyncio.run(scene())
+    assert [type(one) for one in told] == [TimeoutError, TimeoutError, str]
+    assert book.batches == [[0], [2]], "who was told no is not written if that can be helped"
+    writer.stop()
+
+
 def test_several_event_loops_share_a_writer(writer: GroupCommit[int, str], book: Book) -> None:
     told: dict[int, list[str]] = {}
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from gitreload.ledger import history
+from gitreload.ledger import Ledger, history
 from gitreload.ledger.logs import CHUNK_CHARACTERS
 
-from .builders import Desk, an_entry, database_file
+from .builders import Desk, a_checkout, an_entry, database_file
 
 PLENTY = 1_000_000
+TABLES = ("bodies", "deliveries", "jobs", "job_deliveries", "attempts", "log_chunks")
 
 
 def held(state_dir: Path) -> dict[str, int]:
-    tables = ("deliveries", "jobs", "job_deliveries", "attempts", "log_chunks")
     with sqlite3.connect(database_file(state_dir)) as connection:
         found = {
             table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in tables
+            for table in TABLES
         }
     connection.close()
     return found
@@ -49,9 +49,23 @@ def test_after_its_days_a_job_leaves_with_all_that_belongs_to_it(
 
     assert desk.ledger.job(old) is None
     assert desk.ledger.job(young) is not None
-    expected = dict.fromkeys(("deliveries", "jobs", "job_deliveries", "attempts", "log_chunks"), 1)
-    assert held(state_dir) == expected
+    assert held(state_dir) == dict.fromkeys(TABLES, 1)
     assert desk.ledger.prune(days=30, mebibytes=PLENTY) == 0
+
+
+def test_a_body_stays_while_another_delivery_lies_with_it(
+    ledger: Ledger, desk: Desk, state_dir: Path
+) -> None:
+    first, second = a_checkout("first"), a_checkout("second")
+    ledger.record([an_entry(first, at=desk.clock()), an_entry(second, at=desk.clock())])
+    desk.succeed(desk.claim())
+    desk.clock.advance(31 * 86_400)
+    ledger.prune(days=30, mebibytes=PLENTY)
+    assert (held(state_dir)["deliveries"], held(state_dir)["bodies"]) == (1, 1)
+    desk.succeed(desk.claim())
+    desk.clock.advance(31 * 86_400)
+    ledger.prune(days=30, mebibytes=PLENTY)
+    assert (held(state_dir)["deliveries"], held(state_dir)["bodies"]) == (0, 0)
 
 
 def test_deliveries_without_a_job_leave_too(desk: Desk, state_dir: Path) -> None:

@@ -19,11 +19,10 @@ class Headers:
     __slots__ = ("_values",)
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._values: dict[str, str] = {}
-        for raw_name, raw_value in raw:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            first = self._values.get(name)
-            self._values[name] = value if first is None else f"{first}, {value}"
+        pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+        self._values = dict(pairs)
+        if len(self._values) < len(pairs):
+            self._values = _joined(pairs)
 
     def get(self, name: str) -> str | None:
         """The field's value, as sent; None where it was not. `name` in lower case."""
@@ -38,6 +37,13 @@ class Headers:
         if value and len(value) <= MAX_SHORT and value.isascii() and value.isprintable():
             return value
         return None
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values[name] = f"{values[name]}, {value}" if name in values else value
+    return values
 
 
 def kept(headers: Headers, names: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from gitreload.forges.request import Unauthentic
 
-_PIECE = 2047
-_USUAL_SIZE = 64 * 1024
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
 
@@ -51,11 +49,4 @@ def require_sha256(header: str, value: str | None, body: bytes, secrets: Sequenc
 
 
 def _digest(secret: bytes, body: bytes) -> bytes:
-    # For 2,048 bytes and more at once, hashlib lets other threads run. While the ledger is busy, to
-    # get the interpreter back takes longer than to hash a usual body, so that goes in small pieces.
-    if len(body) > _USUAL_SIZE:
-        return hmac.digest(secret, body, "sha256")
-    digest = hmac.new(secret, digestmod="sha256")
-    for start in range(0, len(body), _PIECE):
-        digest.update(body[start : start + _PIECE])
-    return digest.digest()
+    return hmac.digest(secret, body, "sha256")

@@ -11,8 +11,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -31,11 +30,21 @@ class Stopped(Exception):  # noqa: N818 - what happened to the item
 
 
 class GroupCommit(Generic[Item, Result]):
-    """`write(items)` returns one result for each item, after one commit for all."""
+    """`write(items)` returns one result for each item, after one commit for all.
 
-    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]], name: str) -> None:
+    Whoever waits longer than `patience` seconds gets a TimeoutError; None has no end.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[Item]], Sequence[Result]],
+        name: str,
+        patience: float | None = None,
+    ) -> None:
         self._write = write
-        self._arrived: deque[_Waiting[Item, Result]] = deque()
+        self._patience = patience
+        # What has arrived and is not taken yet, by event loop.
+        self._turns: dict[asyncio.AbstractEventLoop, _Turn[Item, Result]] = {}
         # One ring says "something arrived", however much did.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -53,35 +62,37 @@ class GroupCommit(Generic[Item, Result]):
             self._ring()
         self._thread.join(timeout=30)
 
-    async def submit(self, item: Item, deadline: float | None = None) -> Result:
+    async def submit(self, item: Item) -> Result:
         """The result of writing `item`; raises what its own write raised, or Stopped.
 
-        Raises TimeoutError at `deadline`, in the loop's time; then it may still be written.
+        Raises TimeoutError when patience ends; then it may still be written.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._arrive(_Waiting(item, loop, future))
-        if deadline is None:
-            return await future
-        # A bare timer: asyncio.timeout costs several times as much, at each push.
-        timer = loop.call_at(deadline, _give_up, future)
-        try:
-            return await future
-        finally:
-            timer.cancel()
-
-    def _arrive(self, waiting: _Waiting[Item, Result]) -> None:
         with self._door:
             if self._stopped:
                 raise Stopped
-            first = not self._arrived
-            self._arrived.append(waiting)
-        if first:
-            # At the end of the loop's turn, so that all that it received in it are one batch.
-            waiting.loop.call_soon(self._ring)
+            turn = self._turns.get(loop)
+            if turn is None:
+                turn = self._turns[loop] = _Turn(loop)
+                if self._patience is not None:
+                    turn.timer = loop.call_later(self._patience, self._give_up, turn)
+                # At the end of the loop's turn, so that all that it received in it are one batch.
+                loop.call_soon(self._ring)
+            turn.waiting.append(_Waiting(item, future))
+        return await future
 
     def _ring(self) -> None:
         self._bell.put(None)
+
+    def _give_up(self, turn: _Turn[Item, Result]) -> None:
+        with self._door:
+            if self._turns.get(turn.loop) is turn:
+                # Nothing of it is written any more, and who comes now has patience of their own.
+                del self._turns[turn.loop]
+        for waiting in turn.waiting:
+            if not waiting.future.done():
+                waiting.future.set_exception(TimeoutError())
 
     def _run(self) -> None:
         ending = False
@@ -89,14 +100,17 @@ class GroupCommit(Generic[Item, Result]):
             with suppress(queue.Empty):
                 self._bell.get(timeout=UNHEARD_SECONDS)
             ending = self._stopped
-            while batch := self._drain():
-                _wake(batch, self._results(batch))
+            while turns := self._drain():
+                for turn in turns:
+                    for batch in turn.batches():
+                        turn.wake(batch, self._results(batch))
+                    turn.end()
 
-    def _drain(self) -> list[_Waiting[Item, Result]]:
+    def _drain(self) -> Sequence[_Turn[Item, Result]]:
         # Whoever arrives while this is empty rings, so nothing that comes later is overlooked.
         with self._door:
-            arrived = self._arrived
-            return [arrived.popleft() for _ in range(min(len(arrived), BATCH))]
+            turns, self._turns = self._turns, {}
+            return tuple(turns.values())
 
     def _results(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
         try:
@@ -113,44 +127,56 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Waiting(Generic[Item, Result]):
-    __slots__ = ("future", "item", "loop")
+    __slots__ = ("future", "item")
 
-    def __init__(
-        self, item: Item, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Result]
-    ) -> None:
+    def __init__(self, item: Item, future: asyncio.Future[Result]) -> None:
         self.item = item
-        self.loop = loop
         self.future = future
 
-    def settle(self, result: Result | Exception) -> None:
-        if self.future.done():  # the request was given up meanwhile
-            return
-        if isinstance(result, Exception):
-            self.future.set_exception(result)
-        else:
-            self.future.set_result(result)
 
+class _Turn(Generic[Item, Result]):
+    """What one event loop brought while the writer was busy: woken, and given up, together.
 
-def _wake(batch: Sequence[_Waiting[Item, Result]], results: Sequence[Result | Exception]) -> None:
-    """Settle all futures with one call into each event loop: one wake-up for the whole batch."""
-    by_loop: dict[
-        asyncio.AbstractEventLoop, list[tuple[_Waiting[Item, Result], Result | Exception]]
-    ] = {}
-    for waiting, result in zip(batch, results, strict=True):
-        by_loop.setdefault(waiting.loop, []).append((waiting, result))
-    for loop, settled in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle, settled)
-        except RuntimeError:
-            # The loop is closed: its server stopped without waiting for these requests.
+    A timer for each would cost more than the wait itself.
+    """
+
+    __slots__ = ("loop", "timer", "waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.waiting: list[_Waiting[Item, Result]] = []
+        self.loop = loop
+        self.timer: asyncio.TimerHandle | None = None
+
+    def batches(self) -> Iterator[Sequence[_Waiting[Item, Result]]]:
+        return (self.waiting[at : at + BATCH] for at in range(0, len(self.waiting), BATCH))
+
+    def wake(
+        self, batch: Sequence[_Waiting[Item, Result]], results: Sequence[Result | Exception]
+    ) -> None:
+        """Settle the batch with one call into the loop: one wake-up for all."""
+        settled = list(zip(batch, results, strict=True))
+        if not self._call(_settle, settled):
             logger.info("%d senders were gone before their answer", len(settled))
 
+    def end(self) -> None:
+        if self.timer is not None:
+            self._call(self.timer.cancel)
 
-def _give_up(future: asyncio.Future[Result]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())
+    def _call(self, function: Callable[..., None], *arguments: object) -> bool:
+        """Whether the loop will do it: it may be closed, where its server did not wait."""
+        try:
+            self.loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            return False
+        return True
 
 
 def _settle(settled: Sequence[tuple[_Waiting[Item, Result], Result | Exception]]) -> None:
     for waiting, result in settled:
-        waiting.settle(result)
+        future = waiting.future
+        if future.done():  # the request was given up meanwhile
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

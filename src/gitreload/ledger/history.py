@@ -5,10 +5,12 @@ Works in small transactions, so that a push never waits long behind it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, text
 
 from gitreload.ledger.database import Database
-from gitreload.ledger.tables import deliveries, job_deliveries, jobs
+from gitreload.ledger.tables import bodies, deliveries, job_deliveries, jobs
 
 # Rows in one transaction; each may take megabytes of logs along.
 BATCH = 100
@@ -48,12 +50,21 @@ def _prune_jobs(connection: Connection, cutoff: float) -> int:
 
 def _prune_deliveries(connection: Connection, cutoff: float) -> int:
     oldest = (
-        select(deliveries.c.id)
+        select(deliveries.c.id, deliveries.c.body_id)
         .where(deliveries.c.received_at < cutoff, ~_linked())
         .order_by(deliveries.c.received_at)
         .limit(BATCH)
     )
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(oldest))).rowcount
+    leaving = connection.execute(oldest).all()
+    connection.execute(delete(deliveries).where(deliveries.c.id.in_([row.id for row in leaving])))
+    _prune_bodies(connection, {row.body_id for row in leaving})
+    return len(leaving)
+
+
+def _prune_bodies(connection: Connection, candidates: Collection[int | None]) -> None:
+    """Bodies lie together, so they leave with the last delivery that has one of them."""
+    needed = exists().where(deliveries.c.body_id == bodies.c.id)
+    connection.execute(delete(bodies).where(bodies.c.id.in_(candidates), ~needed))
 
 
 def _linked() -> ColumnElement[bool]:

@@ -5,24 +5,20 @@ It runs inside one transaction for each batch of deliveries, with as few stateme
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
+from gitreload.ledger.bodies import pack
 from gitreload.ledger.database import raw_cursor
 from gitreload.ledger.statements import Statements
 from gitreload.model import Action, Checkout, Delivery, Outcome, Push, Reason, State
 from gitreload.remotes import mask
 
-# What a stored body may take, compressed. GitHub sends up to 25 MiB; the repository, the branch
-# and the revisions stand at its beginning and are kept in columns anyway.
-BODY_LIMIT = 256 * 1024
 _STRENGTH = {outcome: place for place, outcome in enumerate(Outcome)}
-_encode = json.JSONEncoder(check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +80,8 @@ class _Decision:
     wake: bool = False
 
 
+# A row of `bodies`, and where in it a body begins.
+_Place = tuple[int | None, int | None]
 # The (checkout, action) pairs that deliveries, by forge and id, have already brought to success.
 _Done = dict[tuple[str, str | None], set[tuple[int, str]]]
 
@@ -103,11 +101,12 @@ class Recorder:
         """Write deliveries, and queue, or join, the jobs of their targets."""
         done = self._done(entry.arrival.delivery for entry in entries if entry.targets)
         decisions = [self._decide(entry, done) for entry in entries]
+        places = self._keep_bodies(entries)
         ids = self._sql.new_deliveries.run(
             self._cursor,
             [
-                _row(entry, decision.outcome)
-                for entry, decision in zip(entries, decisions, strict=True)
+                _row(entry, decision.outcome, place)
+                for entry, decision, place in zip(entries, decisions, places, strict=True)
             ],
         )
         decided = list(zip(ids, decisions, strict=True))
@@ -128,6 +127,16 @@ class Recorder:
             )
             for delivery, decision in decided
         ]
+
+    def _keep_bodies(self, entries: Sequence[Entry]) -> list[_Place]:
+        """Where the body of each entry lies; what is ignored keeps none."""
+        kept = [entry.arrival.body for entry in entries if entry.targets]
+        places: list[_Place] = []
+        for packed in pack(kept):
+            [body] = self._sql.new_bodies.run(self._cursor, [{"data": packed.data}])
+            places += [(body, start) for start in packed.starts]
+        found = iter(places)
+        return [next(found) if entry.targets else (None, None) for entry in entries]
 
     def _decide(self, entry: Entry, done: _Done) -> _Decision:
         arrival = entry.arrival
@@ -245,7 +254,7 @@ class Recorder:
         return done
 
 
-def _row(entry: Entry, outcome: Outcome) -> dict[str, Any]:
+def _row(entry: Entry, outcome: Outcome, place: _Place) -> dict[str, Any]:
     arrival = entry.arrival
     delivery = arrival.delivery
     return {
@@ -259,14 +268,11 @@ def _row(entry: Entry, outcome: Outcome) -> dict[str, Any]:
         "detail": entry.detail,
         "repository": delivery.pushes[0].repository if delivery.pushes else None,
         "peer": arrival.peer,
-        "headers": _encode(arrival.headers),
-        "body": _compressed(arrival.body) if entry.targets else None,
+        "headers": msgspec.json.encode(arrival.headers).decode(),
+        "body_id": place[0],
+        "body_start": place[1],
         "body_size": len(arrival.body),
     }
-
-
-def _compressed(body: bytes) -> bytes:
-    return zlib.compress(body[: 4 * BODY_LIMIT], 1)[:BODY_LIMIT]
 
 
 def _covered(checkout: int, action: Action, done: Collection[tuple[int, str]]) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import Dialect, Table, bindparam, func, insert, or_, select, upd
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql import ClauseElement
 
-from gitreload.ledger.tables import checkouts, deliveries, in_state, job_deliveries, jobs
+from gitreload.ledger.tables import bodies, checkouts, deliveries, in_state, job_deliveries, jobs
 from gitreload.model import State
 
 # How many rows or keys one statement takes at most; more are dealt out to several.
@@ -140,6 +140,7 @@ class Statements:
             ),
             dialect,
         )
+        self.new_bodies = Insert(bodies, dialect)
         self.new_deliveries = Insert(deliveries, dialect)
         self.links = Insert(job_deliveries, dialect)
         self.done = Done(dialect)

@@ -60,6 +60,15 @@ checkouts = Table(
     sqlite_autoincrement=True,
 )
 
+# The bodies of deliveries that were recorded together, one after the other, compressed as one.
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -75,12 +84,15 @@ deliveries = Table(
     Column("repository", Text),
     Column("peer", String(128)),
     Column("headers", Text, nullable=False),
-    Column("body", LargeBinary),
+    # Where the body begins in the unpacked `data`; up to 1 MiB of its `body_size` is there.
+    Column("body_id", ForeignKey("bodies.id")),
+    Column("body_start", Integer),
     Column("body_size", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("deliveries_by_id", deliveries.c.forge, deliveries.c.delivery_id)
 Index("deliveries_by_time", deliveries.c.received_at)
+Index("deliveries_by_body", deliveries.c.body_id)
 
 jobs = Table(
     "jobs",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic_core import to_json
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from gitreload import forges
@@ -53,7 +53,7 @@ class Answer:
             "delivery": self.delivery,
             "jobs": self.jobs,
         }
-        return to_json(fields)
+        return msgspec.json.encode(fields)
 
 
 class _Refused(Exception):  # noqa: N818 - an answer on its way up

@@ -13,6 +13,7 @@ import uvicorn
 
 from gitreload.runtime import Runtime
 from gitreload.web.app import build
+from gitreload.web.gathering import GatheringProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Server(uvicorn.Server):
                 build(lambda: runtime),
                 host=settings.host,
                 port=settings.port,
+                http=GatheringProtocol,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -27,6 +27,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "bodies",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "deliveries",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("received_at", sa.Float(), nullable=False),
@@ -40,11 +47,14 @@ def upgrade() -> None:
         sa.Column("repository", sa.Text(), nullable=True),
         sa.Column("peer", sa.String(length=128), nullable=True),
         sa.Column("headers", sa.Text(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("body_id", sa.Integer(), nullable=True),
+        sa.Column("body_start", sa.Integer(), nullable=True),
         sa.Column("body_size", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["body_id"], ["bodies.id"]),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+    op.create_index("deliveries_by_body", "deliveries", ["body_id"], unique=False)
     op.create_index("deliveries_by_id", "deliveries", ["forge", "delivery_id"], unique=False)
     op.create_index("deliveries_by_time", "deliveries", ["received_at"], unique=False)
     op.create_table(
