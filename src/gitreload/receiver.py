@@ -84,8 +84,12 @@ class Receiver:
 
     async def receive(self, arrival: Arrival) -> Receipt:
         """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
         try:
-            return await self._receive(arrival)
+            receipt = await self._record.submit(_Asked(arrival))
+            if receipt is None:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    receipt = await self._after_a_look(_Asked(arrival, looked=True))
         except (LedgerUnavailable, RepodirError) as error:
             logger.error("a delivery could not be recorded: %s", error)
             raise ReceiverBusy(str(error)) from error
@@ -95,15 +99,11 @@ class Receiver:
             raise ReceiverBusy(message) from None
         except Stopped:
             raise ReceiverBusy("gitreload is stopping; deliver again in a moment") from None
+        return receipt
 
-    async def _receive(self, arrival: Arrival) -> Receipt:
-        deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
-        receipt = await self._record.submit(_Asked(arrival))
-        if receipt is None:
-            asked = _Asked(arrival, looked=True)
-            async with asyncio.timeout_at(deadline):
-                await self._look.submit(asked)
-                receipt = await self._record.submit(asked)
+    async def _after_a_look(self, asked: _Asked) -> Receipt:
+        await self._look.submit(asked)
+        receipt = await self._record.submit(asked)
         assert receipt is not None, "after a look every arrival is recorded"
         return receipt
 

@@ -335,7 +335,8 @@ def test_what_is_not_json_is_refused(body: bytes, event: str) -> None:
 
 
 def test_odd_but_legal_json_is_read() -> None:
-    odd = f'{{"y": {"9" * 5000}, ' + '"x": [1e999, -0, "NaN Infinity \\u0000 \\ud83d\\ude00"], "ref": "refs/heads/a", '
+    odd = f'{{"y": {"9" * 5000}, "x": [1e999, -0, '
+    odd += '"NaN Infinity \\u0000 \\ud83d\\ude00"], "ref": "refs/heads/a", '
     body = (odd + GOOD[1:].replace("/main", "/\\u00fc") + "\n ").encode()
     delivery = read(raw(headers(body, SECRET)), body, [SECRET], unsigned=False)
     # The later of two keys counts; there is one parser, so nobody reads it otherwise.

@@ -10,7 +10,7 @@ MAX_SHORT = 128  # characters; the longest id of a known forge is a GUID with a 
 
 
 class Headers:
-    """Header fields by name, whatever its case; built from the raw pairs of an ASGI scope.
+    """Header fields by name; built from the raw pairs of an ASGI scope, names in lower case.
 
     A field that was sent twice reads as its values joined by ", " (RFC 9110, section 5.3), which
     no signature and no content type survives: nobody can smuggle in a second one.
@@ -19,30 +19,32 @@ class Headers:
     __slots__ = ("_values",)
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+        # Bytes as they came: most fields are never asked for.
+        pairs = list(raw)
         self._values = dict(pairs)
         if len(self._values) < len(pairs):
             self._values = _joined(pairs)
 
     def get(self, name: str) -> str | None:
         """The field's value, as sent; None where it was not. `name` in lower case."""
-        return self._values.get(name)
+        value = self._values.get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
     def short(self, name: str) -> str | None:
         """The field's value where it is fit to be stored and shown, None otherwise.
 
         Fit is printable ASCII of 1 to 128 characters.
         """
-        value = self._values.get(name)
+        value = self.get(name)
         if value and len(value) <= MAX_SHORT and value.isascii() and value.isprintable():
             return value
         return None
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    values: dict[str, str] = {}
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    values: dict[bytes, bytes] = {}
     for name, value in pairs:
-        values[name] = f"{values[name]}, {value}" if name in values else value
+        values[name] = values[name] + b", " + value if name in values else value
     return values
 
 

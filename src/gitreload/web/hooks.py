@@ -25,6 +25,7 @@ from gitreload.web.peers import is_local, peer_of
 logger = logging.getLogger(__name__)
 
 BODY_LIMIT = 25 * 1024 * 1024
+MOST_DIGITS = 20
 # All bodies that are being read or checked at once; beyond it senders are told to come back.
 IN_FLIGHT_LIMIT = 256 * 1024 * 1024
 # A larger body is checked in a thread, so that it holds nobody up on the event loop.
@@ -170,11 +171,11 @@ def _content_length(headers: forges.Headers) -> int:
     announced = headers.get("content-length") or ""
     if not (announced.isascii() and announced.isdigit()):
         return 0
-    digits = announced.lstrip("0")
     # Python refuses to read a number of thousands of digits.
-    if len(digits) > len(str(BODY_LIMIT)) or int(digits or "0") > BODY_LIMIT:
+    size = int(announced) if len(announced) <= MOST_DIGITS else BODY_LIMIT + 1
+    if size > BODY_LIMIT:
         raise _too_large()
-    return int(digits or "0")
+    return size
 
 
 async def _read(receive: Receive, body: _Body) -> bytes:
