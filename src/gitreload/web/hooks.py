@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gitreload import forges
 from gitreload.ledger import Arrival
@@ -94,13 +94,20 @@ class Hooks:
             raise _too_many()
         body = _Body()
         try:
-            return await self._receive(scope, headers, await _read(receive, body))
+            # Most bodies are one piece and here already. Until it comes, nothing is held, so it may
+            # take its time; setting a limit to it would cost as much as checking the signature.
+            if body.add(await receive()):
+                await _read_on(receive, body)
+            return await self._receive(scope, headers, body.joined())
         finally:
             body.release()
 
     async def _receive(self, scope: Scope, headers: forges.Headers, body: bytes) -> Answer:
         runtime = self._runtime()
-        delivery = await self._understand(runtime, scope, headers, body)
+        if len(body) <= INLINE_LIMIT:
+            delivery = _understand(runtime, scope, headers, body)
+        else:
+            delivery = await asyncio.to_thread(_understand, runtime, scope, headers, body)
         if runtime.receiver is None:
             raise _Refused(503, "gitreload is not ready: its ledger cannot be opened")
         arrival = Arrival(
@@ -117,24 +124,22 @@ class Hooks:
             raise _Refused(503, str(busy)) from busy
         return _answer(receipt, delivery)
 
-    async def _understand(
-        self, runtime: Runtime, scope: Scope, headers: forges.Headers, body: bytes
-    ) -> Delivery:
-        secrets = [secret.read() for secret in runtime.config.settings.webhook_secrets]
-        unsigned = not secrets and (runtime.config.settings.allow_unsigned or is_local(scope))
-        try:
-            if len(body) <= INLINE_LIMIT:
-                return forges.read(headers, body, secrets, unsigned=unsigned)
-            return await asyncio.to_thread(forges.read, headers, body, secrets, unsigned=unsigned)
-        except forges.Refusal as refusal:
-            logger.warning(
-                "refused a delivery from %s (forge %s, hook %s): %s",
-                peer_of(scope) or "a local peer",
-                refusal.forge,
-                refusal.hook,
-                refusal,
-            )
-            raise _Refused(refusal.status, str(refusal)) from refusal
+
+def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: bytes) -> Delivery:
+    settings = runtime.config.settings
+    secrets = [secret.read() for secret in settings.webhook_secrets]
+    unsigned = not secrets and (settings.allow_unsigned or is_local(scope))
+    try:
+        return forges.read(headers, body, secrets, unsigned=unsigned)
+    except forges.Refusal as refusal:
+        logger.warning(
+            "refused a delivery from %s (forge %s, hook %s): %s",
+            peer_of(scope) or "a local peer",
+            refusal.forge,
+            refusal.hook,
+            refusal,
+        )
+        raise _Refused(refusal.status, str(refusal)) from refusal
 
 
 def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
@@ -149,8 +154,14 @@ class _Body:
         self._chunks: list[bytes] = []
         self._size = 0
 
-    def add(self, chunk: bytes) -> None:
-        """Raises _Refused where this body, or all bodies together, become too large."""
+    def add(self, message: Message) -> bool:
+        """Take the next piece; whether there is more.
+
+        Raises _Refused where the sender is gone, or this body, or all together, become too large.
+        """
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "the connection ended before the body did")
+        chunk = message.get("body", b"")
         self._chunks.append(chunk)
         self._size += len(chunk)
         Hooks.in_flight += len(chunk)
@@ -158,6 +169,8 @@ class _Body:
             raise _too_large()
         if Hooks.in_flight > IN_FLIGHT_LIMIT:
             raise _too_many()
+        more: bool = message.get("more_body", False)
+        return more
 
     def joined(self) -> bytes:
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
@@ -178,28 +191,13 @@ def _content_length(headers: forges.Headers) -> int:
     return size
 
 
-async def _read(receive: Receive, body: _Body) -> bytes:
-    # Most bodies are one piece and here already. Until it comes, nothing is held, so it may take
-    # its time; setting a limit to it would cost as much as checking the signature.
-    more = await _add(receive, body)
-    if more:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while more:
-                    more = await _add(receive, body)
-        except TimeoutError:
-            raise _Refused(400, f"the body did not arrive within {BODY_SECONDS:g} s") from None
-    return body.joined()
-
-
-async def _add(receive: Receive, body: _Body) -> bool:
-    """Add the next piece; whether there is more."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Refused(400, "the connection ended before the body did")
-    body.add(message.get("body", b""))
-    more: bool = message.get("more_body", False)
-    return more
+async def _read_on(receive: Receive, body: _Body) -> None:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while body.add(await receive()):
+                pass
+    except TimeoutError:
+        raise _Refused(400, f"the body did not arrive within {BODY_SECONDS:g} s") from None
 
 
 def _too_many() -> _Refused:
