@@ -85,7 +85,10 @@ class Delivery:
 
     `ping` is a forge's test call. `ignored` says why a genuine delivery asks for nothing
     (another event, say); then `pushes` is empty. `never_disabled` tells that this forge does not
-    switch a hook off after refusals, so that a 404 is safe.
+    switch a hook off after refusals, so that a 404 is safe. `nonce` is what the forge signs once
+    only, to be remembered against replays; `attempt` counts its tries to deliver this, from 1.
+    `proven_by` are the places, among the secrets it was read with, of those that prove it genuine;
+    there is none where a Basic credential, a public key or nobody does.
     """
 
     forge: str
@@ -96,6 +99,9 @@ class Delivery:
     ping: bool = False
     ignored: str | None = None
     never_disabled: bool = False
+    nonce: str | None = None
+    attempt: int | None = None
+    proven_by: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 
 from e2e.deployment import Deployment
 from fakes import github
+from fakes.forges import ZERO
 from helpers import git
 
 
@@ -73,7 +74,7 @@ def test_a_deleted_branch_is_ignored_with_a_reason(here: Deployment) -> None:
     remote = here.course("rivers")
     here.start()
     before = here.head("rivers")
-    answer = here.deliver(remote, github.ZERO, deleted=True)
+    answer = here.deliver(remote, ZERO, deleted=True)
     assert (answer.status, answer.body["outcome"]) == (200, "ignored")
     assert "deleted" in answer.body["msg"]
     assert here.jobs() == []

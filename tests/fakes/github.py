@@ -6,13 +6,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from gitreload.forges import Headers
+from fakes.forges import AFTER, BEFORE, SECRET
 from gitreload.forges.github import body_of, headers_of, push_payload
-
-SECRET = b"a secret of good length"
-BEFORE = "1f" * 20
-AFTER = "2e" * 20
-ZERO = "0" * 40
 
 # The addresses that GitHub adds to every repository and user make most of a payload's 7 KB.
 _OF_REPOSITORIES = """
@@ -66,13 +61,6 @@ def signed(
     """Headers and body of a whole delivery."""
     body = body_of(payload, form=form)
     return headers(body, secret, event, delivery, form), body
-
-
-def raw(fields: Mapping[str, str]) -> Headers:
-    """The fields as the server hands them over."""
-    return Headers(
-        (name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()
-    )
 
 
 def _fill(payload: dict[str, Any]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.github import AFTER, BEFORE, SECRET, ZERO, github_push, headers, raw, signed
-from gitreload.forges import Headers, Refusal, read
+from fakes.forges import AFTER, BEFORE, NOW, SECRET, ZERO, announced, raw
+from fakes.github import github_push, headers, signed
+from gitreload.forges import Headers, Keys, Refusal, read
 from gitreload.forges.github import compose
 from gitreload.model import Delivery, GitreloadError, Push
 from gitreload.remotes import canonical
@@ -20,7 +22,7 @@ URL = "https://github.com/org/course"
 
 def understood(payload: dict[str, Any], **options: Any) -> Delivery:
     fields, body = signed(payload, **options)
-    return read(raw(fields), body, [SECRET], unsigned=False)
+    return read(raw(fields), body, Keys((SECRET,)), now=NOW)
 
 
 def the_push(payload: dict[str, Any], **options: Any) -> Push:
@@ -33,7 +35,7 @@ def complaint(body: bytes, fields: dict[str, str] | None = None, **changes: str 
     sent = {**(fields or headers(body, SECRET)), **changes}
     present = raw({name: value for name, value in sent.items() if value is not None})
     with pytest.raises(Refusal) as caught:
-        read(present, body, [SECRET], unsigned=False)
+        read(present, body, Keys((SECRET,)), now=NOW)
     assert (caught.value.status, caught.value.why) == (400, "malformed")
     return str(caught.value)
 
@@ -69,6 +71,7 @@ def test_a_push(large: bool, form: bool) -> None:
             ),
         ),
         never_disabled=True,
+        proven_by=(0,),
     )
 
 
@@ -103,14 +106,14 @@ def test_which_hooks_may_be_told_that_a_repository_is_not_here(
     del fields["X-GitHub-Hook-Installation-Target-Type"]
     if target:
         fields["X-GitHub-Hook-Installation-Target-Type"] = target
-    assert read(raw(fields), body, [SECRET], unsigned=False).never_disabled is never
+    assert read(raw(fields), body, Keys((SECRET,)), now=NOW).never_disabled is never
 
 
-@pytest.mark.parametrize("secrets", [[], [SECRET]])
-def test_a_push_from_a_script_needs_no_header_but_the_signature(secrets: list[bytes]) -> None:
+@pytest.mark.parametrize("secrets", [(), (SECRET,)])
+def test_a_push_from_a_script_needs_no_header_but_the_signature(secrets: tuple[bytes, ...]) -> None:
     fields, body = signed(github_push())
     bare = {name: fields[name] for name in ("Content-Type", "X-Hub-Signature-256")}
-    delivery = read(raw(bare), body, secrets, unsigned=not secrets)
+    delivery = read(raw(bare), body, Keys(secrets, unsigned=not secrets), now=NOW)
     assert (delivery.forge, delivery.event, delivery.delivery_id) == ("github", "push", None)
     assert delivery.never_disabled
     assert delivery.pushes[0].branch == "main"
@@ -119,7 +122,7 @@ def test_a_push_from_a_script_needs_no_header_but_the_signature(secrets: list[by
 def test_without_a_forges_header_only_the_shape_of_a_push_is_one() -> None:
     _, body = signed({"hello": "world"})
     with pytest.raises(Refusal) as caught:
-        read(raw({"Content-Type": "application/json"}), body, [], unsigned=True)
+        read(raw({"Content-Type": "application/json"}), body, Keys(unsigned=True), now=NOW)
     assert caught.value.status == 400
 
 
@@ -338,7 +341,7 @@ def test_odd_but_legal_json_is_read() -> None:
     odd = f'{{"y": {"9" * 5000}, "x": [1e999, -0, '
     odd += '"NaN Infinity \\u0000 \\ud83d\\ude00"], "ref": "refs/heads/a", '
     body = (odd + GOOD[1:].replace("/main", "/\\u00fc") + "\n ").encode()
-    delivery = read(raw(headers(body, SECRET)), body, [SECRET], unsigned=False)
+    delivery = read(raw(headers(body, SECRET)), body, Keys((SECRET,)), now=NOW)
     # The later of two keys counts; there is one parser, so nobody reads it otherwise.
     assert delivery.pushes[0].ref == "refs/heads/ü"
 
@@ -346,7 +349,7 @@ def test_odd_but_legal_json_is_read() -> None:
 def test_a_million_keys_are_read() -> None:
     many = ",".join(f'"k{number}":0' for number in range(1_000_000))
     body = f"{{{many},{GOOD[1:]}".encode()
-    assert read(raw(headers(body, SECRET)), body, [SECRET], unsigned=False).pushes
+    assert read(raw(headers(body, SECRET)), body, Keys((SECRET,)), now=NOW).pushes
 
 
 @pytest.mark.parametrize(
@@ -361,7 +364,7 @@ def test_a_million_keys_are_read() -> None:
 def test_content_types_that_will_do(content_type: str) -> None:
     fields, body = signed(github_push())
     fields["Content-Type"] = content_type
-    assert read(raw(fields), body, [SECRET], unsigned=False).pushes
+    assert read(raw(fields), body, Keys((SECRET,)), now=NOW).pushes
 
 
 @pytest.mark.parametrize(
@@ -430,7 +433,7 @@ def test_a_form_is_decoded_once() -> None:
     fields, body = signed(payload, form=True)
     body = b"x=1&" + body
     fields = headers(body, SECRET, form=True)
-    assert read(raw(fields), body, [SECRET], unsigned=False).pushes
+    assert read(raw(fields), body, Keys((SECRET,)), now=NOW).pushes
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10)
@@ -444,7 +447,7 @@ anything = st.recursive(
 def answered(fields: Headers, body: bytes) -> None:
     """There is a delivery or a refusal, and nothing else."""
     try:
-        pushes = read(fields, body, [], unsigned=True).pushes
+        pushes = read(fields, body, Keys(unsigned=True), now=NOW).pushes
     except Refusal:
         pushes = ()
     for push in pushes:
@@ -500,17 +503,9 @@ def test_any_request_is_answered(fields: list[tuple[bytes, bytes]], body: bytes)
     ],
 )
 def test_what_we_compose_leads_back_to_the_origin(origin: str) -> None:
-    fields, body = compose(
-        "push",
-        url=origin,
-        branch="main",
-        before=BEFORE,
-        after=AFTER,
-        delivery_id="one",
-        secret=SECRET,
-    )
+    fields, body = compose(announced(origin))
     assert b"hunter2" not in body
-    delivery = read(raw(fields), body, [SECRET], unsigned=False)
+    delivery = read(raw(fields), body, Keys((SECRET,)), now=NOW)
     (push,) = delivery.pushes
     assert {canonical(url) for url in push.urls} == {canonical(origin)}
     assert (push.branch, push.before, push.after) == ("main", BEFORE, AFTER)
@@ -518,20 +513,10 @@ def test_what_we_compose_leads_back_to_the_origin(origin: str) -> None:
 
 
 def test_a_composed_ping_is_one() -> None:
-    fields, body = compose(
-        "ping", url=URL, branch="main", before=BEFORE, after=AFTER, delivery_id="one", secret=SECRET
-    )
-    assert read(raw(fields), body, [SECRET], unsigned=False).ping
+    fields, body = compose(replace(announced(URL), ping=True))
+    assert read(raw(fields), body, Keys((SECRET,)), now=NOW).ping
 
 
 def test_nothing_is_composed_for_what_is_no_remote() -> None:
     with pytest.raises(GitreloadError, match=r"^\.\./course names no repository"):
-        compose(
-            "push",
-            url="../course",
-            branch="main",
-            before=BEFORE,
-            after=AFTER,
-            delivery_id="one",
-            secret=None,
-        )
+        compose(announced("../course"))

@@ -14,6 +14,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from fakes import github
+from fakes.forges import SECRET
 from gitreload import config
 from gitreload.ledger import Ledger
 from gitreload.model import Job
@@ -50,7 +51,7 @@ class Site:
         self.repodir = folder / "repos"
         self.repodir.mkdir(exist_ok=True)
         self.state_dir = folder / "state"
-        values = {"WEBHOOK_SECRETS": [github.SECRET.decode()], **values}
+        values = {"WEBHOOK_SECRETS": [SECRET.decode()], **values}
         values |= {"REPODIR": str(self.repodir), "STATE_DIR": str(self.state_dir)}
         file = folder / "gr.env.json"
         file.write_text(json.dumps(values))
@@ -120,7 +121,7 @@ class Site:
     ) -> Answer:
         return self.ask("POST", path, headers, [a_chunk(body, more=False)], peer)
 
-    def push(self, url: str, secret: bytes | None = github.SECRET, **facts: Any) -> Answer:
+    def push(self, url: str, secret: bytes | None = SECRET, **facts: Any) -> Answer:
         """Deliver a push of main; `facts` go to `post`."""
         headers, body = github.signed(github.github_push(url), secret)
         return self.post(headers, body, **facts)

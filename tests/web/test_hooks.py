@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from fakes.github import SECRET, github_push, signed
+from fakes.forges import SECRET
+from fakes.github import github_push, signed
 from gitreload.config import ConfigError
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.runtime import Runtime

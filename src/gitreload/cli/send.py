@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from enum import StrEnum
 from pathlib import Path
@@ -63,7 +64,7 @@ def send(
     A push announces the revision that is checked out, so it changes nothing by itself.
     """
     from gitreload.checkouts.revision import revision
-    from gitreload.forges import github
+    from gitreload.forges import Announcement, github
 
     settings = load_settings()
     target = (url or _address(settings)).rstrip("/") + route
@@ -73,15 +74,17 @@ def send(
         raise GitreloadError(
             f"{checkout.directory} has no revision to announce: nothing was ever checked out there"
         )
-    headers, body = github.compose(
-        event.value,
-        url=checkout.origin or "",
-        branch=checkout.follows or "",
+    announcement = Announcement(
+        checkout.origin or "",
+        f"refs/heads/{checkout.follows or ''}",
         before=head,
         after=head,
         delivery_id=str(uuid.uuid4()),
+        now=time.time(),
         secret=_secret(settings, secret_file),
+        ping=event is Event.PING,
     )
+    headers, body = github.compose(announcement)
     response = _post(target, headers, body)
     answer = _answer(response)
     if as_json:
@@ -89,7 +92,7 @@ def send(
             {
                 "url": target,
                 "event": event,
-                "delivery_id": headers["X-GitHub-Delivery"],
+                "delivery_id": announcement.delivery_id,
                 "status": response.status_code,
                 "answer": answer,
             }

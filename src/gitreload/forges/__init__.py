@@ -5,14 +5,43 @@ A forge is a module that has what `Forge` lists, and a place in `FORGES`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from gitreload.forges import github
-from gitreload.forges.request import Headers, Malformed, Refusal, Unauthentic, kept
+from gitreload.forges.body import without
+from gitreload.forges.compose import Announcement
+from gitreload.forges.request import (
+    Headers,
+    Keys,
+    Malformed,
+    Paths,
+    Refusal,
+    Unauthentic,
+    Unsigned,
+    kept,
+)
 from gitreload.model import Delivery
+from gitreload.remotes import mask
+from gitreload.visible import visible
 
-__all__ = ["FORGES", "Forge", "Headers", "Refusal", "kept", "read"]
+__all__ = [
+    "FORGES",
+    "Announcement",
+    "Forge",
+    "Headers",
+    "Keys",
+    "Paths",
+    "Refusal",
+    "kept",
+    "look",
+    "read",
+    "redacted",
+]
+
+# What is looked at of a request before it is known to be genuine.
+LOOK_BYTES = 1024 * 1024
+LONGEST_CLAIM = 256  # characters of a repository's name that a log line shows
 
 
 class Forge(Protocol):
@@ -21,61 +50,150 @@ class Forge(Protocol):
     @property
     def name(self) -> str: ...
 
-    def recognises(self, headers: Headers) -> bool:
+    @property
+    def proofs(self) -> frozenset[bytes]:
+        """The header fields, in lower case, in which this forge sends signatures and tokens."""
+
+    @property
+    def secret_fields(self) -> tuple[str, ...]:
+        """The keys of the JSON whose values are secrets, which must not be stored."""
+
+    def recognises(self, headers: Headers, /) -> bool:
         """Whether the headers are this forge's. The first forge that says so reads the request."""
 
-    def authenticate(self, headers: Headers, body: bytes, secrets: Sequence[bytes]) -> None:
-        """Raise Unauthentic unless one of `secrets` proves that the forge sent this."""
+    def authenticate(
+        self, headers: Headers, body: bytes, keys: Keys, now: float, /
+    ) -> tuple[int, ...]:
+        """The places in `keys.secrets` of those that prove that the forge sent this.
 
-    def read(self, headers: Headers, body: bytes) -> Delivery:
+        Every signature and token that is there has to be right. Raises Unsigned where there is
+        none, and Unauthentic where one is wrong. `now` is in seconds since 1970.
+        """
+
+    def read(self, headers: Headers, body: bytes, /) -> Delivery:
         """Understand an authentic request; raise Malformed where that cannot be done."""
 
-    def hook(self, headers: Headers) -> str | None:
+    def hook(self, headers: Headers, /) -> str | None:
         """The webhook's id, as claimed."""
 
-    def claimed(self, headers: Headers) -> str | None:
+    def claimed(self, headers: Headers, /) -> str | None:
         """What the webhook belongs to, as claimed."""
 
+    def compose(self, announcement: Announcement, /) -> tuple[dict[str, str], bytes]:
+        """Headers and body as this forge sends them; raises GitreloadError where it cannot."""
 
+
+# In the order in which they are tried: the ones before send the headers of those after them too.
 FORGES: tuple[Forge, ...] = (github,)
+BY_NAME = {forge.name: forge for forge in FORGES}
+_PROOFS = frozenset[bytes]().union(*(forge.proofs for forge in FORGES))
+_FOREIGN = {forge.name: _PROOFS - forge.proofs for forge in FORGES}
 
 
-def read(headers: Headers, body: bytes, secrets: Sequence[bytes], *, unsigned: bool) -> Delivery:
-    """The delivery in a request, authenticated before a byte of its body is parsed.
+def read(
+    headers: Headers, body: bytes, keys: Keys, *, forge: str | None = None, now: float
+) -> Delivery:
+    """The delivery in a request, authenticated before a byte of its body is understood.
 
-    Raises Refusal: 401 where it is not genuine, 400 where it cannot be understood. Without
-    `secrets` nothing can be genuine, and only `unsigned` lets a request pass; signatures are then
-    not looked at. Requests without any forge's header count as GitHub's.
+    `forge` names the one that it has to come from; otherwise the headers tell, and without any
+    forge's header it counts as GitHub's. `now` is in seconds since 1970.
+
+    Raises Refusal: 401 where it is not genuine, 400 where it cannot be understood. Without keys
+    nothing can be genuine, and only `keys.unsigned` lets a request pass; signatures are then not
+    looked at. Otherwise all that came along has to be right, also beside a right Basic credential.
     """
-    forge = next((forge for forge in FORGES if forge.recognises(headers)), github)
+    sender = _sender(headers, forge, keys.paths)
     try:
-        _authenticate(forge, headers, body, secrets, unsigned)
-        return forge.read(headers, body)
+        proven_by = _authenticate(sender, headers, body, keys, now)
+        if forge is not None and forge not in BY_NAME:
+            known = ", ".join(BY_NAME)
+            raise Malformed(f"the forge that the address names is none: expected one of {known}")  # noqa: TRY301
+        delivery = sender.read(headers, body)
     except Unauthentic as error:
-        raise _refusal(forge, headers, 401, error.why, error) from None
+        repository = _claimed_repository(sender, headers, body)
+        raise _refusal(sender, headers, 401, error.why, error, repository) from None
     except Malformed as error:
-        raise _refusal(forge, headers, 400, "malformed", error) from None
+        raise _refusal(sender, headers, 400, "malformed", error) from None
+    return replace(delivery, proven_by=proven_by) if proven_by else delivery
+
+
+def look(
+    headers: Headers, body: bytes, paths: Paths, *, forge: str | None = None
+) -> Delivery | None:
+    """What a request claims, genuine or not; None where it cannot be understood, or is large."""
+    return _look(_sender(headers, forge, paths), headers, body)
+
+
+def redacted(forge: str, body: bytes) -> bytes:
+    """The body of a delivery, fit to be stored: without the secrets that this forge echoes."""
+    fields = BY_NAME[forge].secret_fields
+    return without(body, fields) if fields else body
+
+
+def _sender(headers: Headers, name: str | None, paths: Paths) -> Forge:
+    named = BY_NAME.get(name) if name is not None else None
+    return named or next((forge for forge in FORGES if forge.recognises(headers)), github)
 
 
 def _authenticate(
-    forge: Forge, headers: Headers, body: bytes, secrets: Sequence[bytes], unsigned: bool
-) -> None:
-    if secrets:
-        forge.authenticate(headers, body, secrets)
-    elif not unsigned:
+    sender: Forge, headers: Headers, body: bytes, keys: Keys, now: float
+) -> tuple[int, ...]:
+    if not (keys.secrets or keys.public or keys.basic):
+        if keys.unsigned:
+            return ()
         raise Unauthentic(
             "no secret configured",
             "only senders on this machine are served until WEBHOOK_SECRETS is set: set it, and"
             " give the hook one of them as its secret",
         )
+    # Otherwise who is let in by the weaker check of one forge could pose with the headers of one
+    # whose check is stronger.
+    if headers.any_of(_FOREIGN[sender.name]):
+        raise Unauthentic(
+            "another forge's signature",
+            f"a signature or token of another forge than {sender.name} came along: let one forge"
+            " send this, or name the right one with ?forge=",
+        )
+    try:
+        return sender.authenticate(headers, body, keys, now)
+    except Unsigned:
+        if keys.basic:
+            return ()
+        raise
 
 
-def _refusal(forge: Forge, headers: Headers, status: int, why: str, error: Exception) -> Refusal:
+def _look(sender: Forge, headers: Headers, body: bytes) -> Delivery | None:
+    if len(body) > LOOK_BYTES:
+        return None
+    try:
+        return sender.read(headers, body)
+    except Malformed:
+        return None
+
+
+def _claimed_repository(sender: Forge, headers: Headers, body: bytes) -> str | None:
+    delivery = _look(sender, headers, body)
+    if delivery is None or not delivery.pushes:
+        return None
+    push = delivery.pushes[0]
+    said = push.repository or next(iter(push.urls), None)
+    return visible(mask(said))[:LONGEST_CLAIM] if said else None
+
+
+def _refusal(
+    sender: Forge,
+    headers: Headers,
+    status: int,
+    why: str,
+    error: Exception,
+    repository: str | None = None,
+) -> Refusal:
     return Refusal(
         str(error),
         status=status,
         why=why,
-        forge=forge.name,
-        hook=forge.hook(headers),
-        claimed=forge.claimed(headers),
+        forge=sender.name,
+        hook=sender.hook(headers),
+        claimed=sender.claimed(headers),
+        repository=repository,
     )

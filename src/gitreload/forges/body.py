@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
@@ -38,6 +39,8 @@ _WORDS = {
     f"str matching regex {_TEXT!r}": "text without control characters",
     f"str matching regex {_REF!r}": "a full ref such as refs/heads/main",
 }
+_REVISION = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_REDACTED = rb'\1"********"'
 _PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field (\w+)")
 
@@ -57,6 +60,44 @@ def json_of(headers: Headers, body: bytes) -> bytes:
     if parameters and not _is_utf8(parameters):
         raise Malformed("Content-Type names another charset: expected utf-8")
     return body if media == JSON else _form_payload(body)
+
+
+def is_form(headers: Headers) -> bool:
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower() == FORM
+
+
+def without(body: bytes, keys: Iterable[str]) -> bytes:
+    """A JSON body, or a form that carries one, with the values of `keys` replaced, at any depth."""
+    names = "|".join(re.escape(key) for key in keys)
+    pattern = re.compile(rf'("(?:{names})"\s*:\s*)"(?:[^"\\]|\\.)*+"?'.encode(), re.DOTALL)
+    if b"{" in body[:64]:
+        return pattern.sub(_REDACTED, body)
+    fields = [field.partition(b"=") for field in body.split(b"&")]
+    return b"&".join(name + equals + _quoted(pattern, value) for name, equals, value in fields)
+
+
+def _quoted(pattern: re.Pattern[bytes], value: bytes) -> bytes:
+    text = unquote_to_bytes(value.replace(b"+", b" "))
+    mended = pattern.sub(_REDACTED, text)
+    return value if mended == text else quote_from_bytes(mended).encode()
+
+
+def revision(text: str | None) -> str | None:
+    """A full commit id in lower case. What is none (zeros too) tells nothing: None."""
+    if text is None or len(text) not in (40, 64) or is_zero(text):
+        return None
+    lower = text.lower()
+    return lower if _REVISION.fullmatch(lower) else None
+
+
+def is_zero(text: str | None) -> bool:
+    """Whether the revision is git's "no commit"."""
+    return text is not None and text != "" and not text.strip("0")
+
+
+def distinct(urls: Iterable[str | None]) -> tuple[str, ...]:
+    """The URLs that there are, each once, in their order."""
+    return tuple(dict.fromkeys(url for url in urls if url))
 
 
 def parse(model: type[Parsed], text: bytes) -> Parsed:

@@ -8,25 +8,36 @@ The payloads: https://docs.github.com/en/webhooks/webhook-events-and-payloads#pu
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
-from gitreload.forges.body import FORM, JSON, Payload, Ref, Text, json_of, parse
-from gitreload.forges.request import Headers, Malformed, Unauthentic
+from gitreload.forges.body import (
+    FORM,
+    JSON,
+    Payload,
+    Ref,
+    Text,
+    distinct,
+    is_form,
+    is_zero,
+    json_of,
+    parse,
+    revision,
+)
+from gitreload.forges.compose import Announcement, compact, origin
+from gitreload.forges.request import Headers, Keys, Malformed, Unauthentic
 from gitreload.forges.signatures import require_sha256, sha256
-from gitreload.model import Delivery, GitreloadError, Push
-from gitreload.remotes import canonical, mask
+from gitreload.model import Delivery, Push
 
 name = "github"
+proofs = frozenset({b"x-hub-signature-256", b"x-hub-signature"})
+secret_fields = ()
 
 EVENT = "x-github-event"
 SIGNATURE = "X-Hub-Signature-256"
+PREFIX = "sha256="
 TARGET = "x-github-hook-installation-target-type"
-
-_REVISION = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 
 
 class _Repository(Payload, frozen=True):
@@ -40,7 +51,7 @@ class _Repository(Payload, frozen=True):
     @property
     def urls(self) -> tuple[str, ...]:
         every = (self.clone_url, self.ssh_url, self.git_url, self.html_url, self.url)
-        return tuple(dict.fromkeys(url for url in every if url))
+        return distinct(every)
 
 
 class _Pusher(Payload, frozen=True):
@@ -61,15 +72,32 @@ def recognises(headers: Headers) -> bool:
     return headers.get(EVENT) is not None
 
 
-def authenticate(headers: Headers, body: bytes, secrets: Sequence[bytes]) -> None:
+def authenticate(headers: Headers, body: bytes, keys: Keys, _now: float) -> tuple[int, ...]:
     """The signature covers the body as sent, also of a form; raises Unauthentic."""
-    signature = headers.get(SIGNATURE.lower())
-    if signature is None and headers.get("x-hub-signature"):
+    if headers.get(SIGNATURE.lower()) is None and headers.get("x-hub-signature"):
         raise Unauthentic(
             "SHA-1 only",
             f"only the old SHA-1 signature was sent: gitreload needs {SIGNATURE}",
         )
-    require_sha256(SIGNATURE, signature, body, secrets)
+    try:
+        return require_sha256(SIGNATURE, headers, body, keys, prefix=PREFIX)
+    except Unauthentic as error:
+        if error.why == "wrong secret" and is_form(headers):
+            _explain(headers, body, keys)
+        raise
+
+
+def _explain(headers: Headers, body: bytes, keys: Keys) -> None:
+    """Raise Unauthentic with a better reason where the JSON in the form is what was signed."""
+    try:
+        require_sha256(SIGNATURE, headers, json_of(headers, body), keys, prefix=PREFIX)
+    except (Malformed, Unauthentic):
+        return
+    raise Unauthentic(
+        "signed over another body",
+        f"the signature ({SIGNATURE}) is of the JSON in the form, where GitHub signs the form as"
+        " it is sent: let the hook send application/json",
+    )
 
 
 def read(headers: Headers, body: bytes) -> Delivery:
@@ -122,48 +150,28 @@ def _push(payload: _Push) -> Push:
         ref=payload.ref,
         urls=urls,
         repository=payload.repository.full_name,
-        before=_revision(payload.before),
-        after=_revision(payload.after),
-        deleted=bool(payload.deleted) or _is_zero(payload.after),
+        before=revision(payload.before),
+        after=revision(payload.after),
+        deleted=bool(payload.deleted) or is_zero(payload.after),
         pusher=payload.pusher.name if payload.pusher else None,
     )
 
 
-def _revision(text: str | None) -> str | None:
-    """A full commit id in lower case. What is none (zeros too) tells nothing: None."""
-    if text is None or len(text) not in (40, 64) or _is_zero(text):
-        return None
-    lower = text.lower()
-    return lower if _REVISION.fullmatch(lower) else None
+def compose(announcement: Announcement) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a `push` or `ping` of a repository's hook.
 
-
-def _is_zero(text: str | None) -> bool:
-    return text is not None and text != "" and not text.strip("0")
-
-
-def compose(
-    event: Literal["push", "ping"],
-    *,
-    url: str,
-    branch: str,
-    before: str,
-    after: str,
-    delivery_id: str,
-    secret: bytes | None,
-) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a `push` or `ping` as GitHub sends it, to try a set-up end to end.
-
-    `url` is a remote in any spelling; its credentials are not sent. Raises GitreloadError where it
-    names no repository.
+    Raises GitreloadError where the announced URL names no repository.
     """
-    push = push_payload(url, f"refs/heads/{branch}", before, after)
-    body = body_of(push if event == "push" else ping_payload(push["repository"]))
-    return headers_of(event, body, delivery_id=delivery_id, secret=secret), body
+    told = announcement
+    push = push_payload(told.url, told.ref, told.before, told.after)
+    event = "ping" if told.ping else "push"
+    body = body_of(ping_payload(push["repository"]) if told.ping else push)
+    return headers_of(event, body, delivery_id=told.delivery_id, secret=told.secret), body
 
 
 def push_payload(url: str, ref: str, before: str, after: str) -> dict[str, Any]:
     """The parts of a push that receivers read; zeros stand for "no commit", as in git's hooks."""
-    created, deleted = _is_zero(before), _is_zero(after)
+    created, deleted = is_zero(before), is_zero(after)
     head = {"id": after, "message": "Sent by gitreload", "added": [], "removed": [], "modified": []}
     return {
         "ref": ref,
@@ -189,7 +197,7 @@ def ping_payload(repository: Mapping[str, Any]) -> dict[str, Any]:
 
 def body_of(payload: Mapping[str, Any], *, form: bool = False) -> bytes:
     """The payload as GitHub puts it on the wire: compact JSON, bare or in a form."""
-    text = json.dumps(payload, separators=(",", ":")).encode()
+    text = compact(payload)
     return urlencode({"payload": text}).encode() if form else text
 
 
@@ -208,27 +216,19 @@ def headers_of(
         "X-GitHub-Hook-Installation-Target-Type": "repository",
     }
     if secret is not None:
-        headers[SIGNATURE] = sha256(body, secret)
+        headers[SIGNATURE] = PREFIX + sha256(body, secret)
     return headers
 
 
 def _repository_payload(url: str) -> dict[str, Any]:
-    identity = canonical(url)
-    if identity is None:
-        raise GitreloadError(
-            f"{mask(url)} names no repository that a forge could tell of: give the checkout's"
-            " origin a URL with host and path, or an absolute path."
-        )
-    local = identity.startswith("file:")
-    path = identity.removeprefix("file:")
-    page = f"file://{path}" if local else f"https://{path}"
+    told = origin(url)
     return {
         "id": 1,
-        "name": path.rpartition("/")[2],
-        "full_name": "/".join(path.split("/")[-2:]),
-        "html_url": page,
-        "url": page,
-        "clone_url": f"{page}.git",
-        "git_url": None if local else f"git://{path}.git",
-        "ssh_url": None if local else f"ssh://git@{path}.git",
+        "name": told.name,
+        "full_name": told.full_name,
+        "html_url": told.page,
+        "url": told.page,
+        "clone_url": told.clone,
+        "git_url": None if told.local else f"git://{told.path}.git",
+        "ssh_url": told.ssh,
     }

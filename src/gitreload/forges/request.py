@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from gitreload.model import GitreloadError
 
 MAX_SHORT = 128  # characters; the longest id of a known forge is a GUID with a prefix
+
+# Keys of the Standard Webhooks specification say by a prefix what they are:
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+SYMMETRIC, PUBLIC = b"whsec_", b"whpk_"
 
 
 class Headers:
@@ -29,6 +34,10 @@ class Headers:
         """The field's value, as sent; None where it was not. `name` in lower case."""
         value = self._values.get(name.encode())
         return None if value is None else value.decode("latin-1")
+
+    def any_of(self, names: frozenset[bytes]) -> bool:
+        """Whether one of the fields was sent and is not empty. `names` in lower case."""
+        return any(self._values[name].strip() for name in self._values.keys() & names)
 
     def short(self, name: str) -> str | None:
         """The field's value where it is fit to be stored and shown, None otherwise.
@@ -54,12 +63,70 @@ def kept(headers: Headers, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a generic sender's JSON says what: keys and list indices, joined by dots.
+
+    `each` leads to a list with an entry for every ref that moved; then `ref`, `branch`, `before`,
+    `after` and `deleted` start at the entry. `ref` is a full ref, `branch` a branch's name; one of
+    the two has to be found. What `event` leads to decides: `pushes` are events that are pushes,
+    `pings` those that test the hook; where it leads to nothing, the event is a push.
+    """
+
+    event: str = "type"
+    pushes: tuple[str, ...] = ("push",)
+    pings: tuple[str, ...] = ("ping",)
+    each: str | None = None
+    ref: str | None = "data.ref"
+    branch: str | None = None
+    before: str | None = "data.before"
+    after: str | None = "data.after"
+    deleted: str | None = "data.deleted"
+    urls: tuple[str, ...] = (
+        "data.repository.clone_url",
+        "data.repository.ssh_url",
+        "data.repository.html_url",
+    )
+    repository: str | None = "data.repository.full_name"
+    pusher: str | None = "data.pusher.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What can prove a request genuine, and how a generic sender is read.
+
+    `secrets` are as configured; those that begin with `whsec_` or `whpk_` are keys of the Standard
+    Webhooks specification and serve as nothing else. `basic` says that a right Basic credential
+    came along, `unsigned` that nothing needs proof while there are no keys. `public` are raw
+    Ed25519 keys of forges that sign with one key of their own for all users.
+    """
+
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    basic: bool = False
+    unsigned: bool = False
+    public: tuple[bytes, ...] = ()
+    paths: Paths = Paths()
+
+    @property
+    def plain(self) -> list[tuple[int, bytes]]:
+        """The secrets that are HMAC keys or tokens, with their places; an empty one is none."""
+        return [
+            (place, secret)
+            for place, secret in enumerate(self.secrets)
+            if secret and not secret.startswith((SYMMETRIC, PUBLIC))
+        ]
+
+
 class Unauthentic(Exception):  # noqa: N818 - a finding, not a fault
     """The request is not proven to come from the forge. The text says what to mend."""
 
     def __init__(self, why: str, message: str) -> None:
         super().__init__(message)
         self.why = why
+
+
+class Unsigned(Unauthentic):
+    """Nothing came along that would prove it: a right Basic credential may stand in."""
 
 
 class Malformed(Exception):  # noqa: N818 - a finding, not a fault
@@ -69,9 +136,10 @@ class Malformed(Exception):  # noqa: N818 - a finding, not a fault
 class Refusal(GitreloadError):  # noqa: N818 - the word of the design
     """A request that is answered with an error: its text is the sentence for the sender.
 
-    `status` is 401 or 400. `why` is a short constant for counters and log lines. `hook` is the
-    hook's id and `claimed` what it belongs to ("repository 123"), as the sender claims; None where
-    it does not say. Neither the text nor `why` holds a secret, a signature or a payload's value.
+    `status` is 401 or 400. `why` is a short constant for counters and log lines. As the sender
+    claims, and None where it does not say: `hook` is the hook's id, `claimed` what it belongs to
+    ("repository 123"), `repository` the name or URL in the payload, without credentials. Neither
+    the text nor `why` holds a secret, a signature or a payload's value.
     """
 
     def __init__(
@@ -83,6 +151,7 @@ class Refusal(GitreloadError):  # noqa: N818 - the word of the design
         forge: str,
         hook: str | None,
         claimed: str | None,
+        repository: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -90,3 +159,4 @@ class Refusal(GitreloadError):  # noqa: N818 - the word of the design
         self.forge = forge
         self.hook = hook
         self.claimed = claimed
+        self.repository = repository

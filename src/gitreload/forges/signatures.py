@@ -1,52 +1,134 @@
-"""Is a body signed with one of our secrets? Bytes are compared, in constant time."""
+"""Does what came along prove that the sender has one of our secrets?
+
+Bytes are compared, in constant time. Every secret is tried, also after one that fits, so that the
+time taken does not tell which. What fits is told by the secrets' places in `Keys.secrets`.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
-from gitreload.forges.request import Unauthentic
+from gitreload.forges.request import Headers, Keys, Unauthentic, Unsigned
 
-_SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+# Not \d: that takes the digits of every script, and so does int().
+_SECONDS = re.compile(r"[0-9]{1,12}")
+
+TOLERANCE_SECONDS = 300
 
 
-def sha256(body: bytes, secret: bytes) -> str:
-    """The value of `X-Hub-Signature-256` for `body`."""
-    return f"sha256={_digest(secret, body).hex()}"
+def sha256(text: bytes, secret: bytes) -> str:
+    """The HMAC of `text` as most forges write it: 64 hex digits in lower case."""
+    return _digest(secret, text).hex()
 
 
-def require_sha256(header: str, value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
-    """Raise Unauthentic unless `value`, sent as `header`, signs `body` with one of `secrets`.
+def require_sha256(
+    header: str, headers: Headers, text: bytes, keys: Keys, *, prefix: str = ""
+) -> tuple[int, ...]:
+    """The places of the secrets with which the header's value signs `text`; at least one.
 
-    Exactly `sha256=` and 64 hex digits are a signature. Every secret is tried, also after one that
-    fits, so that the time taken does not tell which. An empty secret, with which anyone could
-    sign, never fits.
+    Exactly `prefix` and 64 hex digits are a signature. Raises Unsigned where there is none, and
+    Unauthentic where it is not made with one of our secrets.
     """
+    value = headers.get(header.lower())
     if not value:
-        raise Unauthentic(
-            "no signature",
-            f"the signature ({header}) is missing: give this hook one of WEBHOOK_SECRETS as its"
-            " secret",
-        )
-    found = _SHA256.fullmatch(value)
-    if found is None:
-        raise Unauthentic(
-            "malformed signature",
-            f"the signature ({header}) is malformed: expected one value, sha256= and 64 hex digits",
-        )
-    claimed = bytes.fromhex(found[1])
-    genuine = False
-    for secret in secrets:
-        right = hmac.compare_digest(_digest(secret, body), claimed)
-        genuine |= right and bool(secret)
-    if not genuine:
+        raise unsigned("signature", header)
+    if not value.startswith(prefix) or _HEX.fullmatch(value, len(prefix)) is None:
+        expected = f"{prefix} and 64 hex digits" if prefix else "64 hex digits"
+        raise malformed(header, f"one value, {expected}")
+    claimed = bytes.fromhex(value[len(prefix) :])
+    return require(header, keys.plain, lambda key: _same(_digest(key, text), claimed))
+
+
+def require_token(header: str, headers: Headers, keys: Keys) -> tuple[int, ...]:
+    """The places of the secrets that the header's value is; raises as `require_sha256`."""
+    value = headers.get(header.lower())
+    if not value:
+        raise unsigned("token", header)
+    claimed = value.encode("latin-1")  # the bytes that came
+    return require(header, keys.plain, lambda key: _same(key, claimed), what="token")
+
+
+def require(
+    header: str,
+    keys: Iterable[tuple[int, bytes]],
+    fits: Callable[[bytes], bool],
+    *,
+    what: str = "signature",
+) -> tuple[int, ...]:
+    """The places of the keys that fit; raises Unauthentic where none does."""
+    places = tuple([place for place, key in keys if fits(key)])
+    if not places:
         raise Unauthentic(
             "wrong secret",
-            f"the signature ({header}) was made with another secret: compare this hook's secret"
-            " with WEBHOOK_SECRETS",
+            f"the token ({header}) is another: compare this hook's token with WEBHOOK_SECRETS"
+            if what == "token"
+            else f"the signature ({header}) was made with another secret: compare this hook's"
+            " secret with WEBHOOK_SECRETS",
+        )
+    return places
+
+
+def require_recent(header: str, seconds: str | None, now: float) -> None:
+    """Raise Unauthentic unless `seconds`, sent as `header`, is the time within five minutes."""
+    if seconds is None or _SECONDS.fullmatch(seconds) is None:
+        raise malformed(header, "seconds since 1970 in digits", what="timestamp")
+    skew = now - int(seconds)
+    if abs(skew) > TOLERANCE_SECONDS:
+        raise Unauthentic(
+            "clock skew",
+            f"the timestamp ({header}) is {abs(skew):.0f} s {'old' if skew > 0 else 'ahead'}, and"
+            f" may be {TOLERANCE_SECONDS}: set the clocks of both machines, or deliver anew",
         )
 
 
-def _digest(secret: bytes, body: bytes) -> bytes:
-    return hmac.digest(secret, body, "sha256")
+def unsigned(what: str, header: str) -> Unsigned:
+    """What is said where a hook has no secret; `what` is "signature" or "token"."""
+    return Unsigned(
+        f"no {what}",
+        f"the {what} ({header}) is missing: give this hook one of WEBHOOK_SECRETS as its secret",
+    )
+
+
+def malformed(header: str, expected: str, *, what: str = "signature") -> Unauthentic:
+    return Unauthentic(
+        f"malformed {what}", f"the {what} ({header}) is malformed: expected {expected}"
+    )
+
+
+def strict_base64(text: str | bytes) -> bytes | None:
+    """The bytes that Base64 stands for; None where anything else is in it."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        return None
+
+
+def ed25519_fits(public: bytes, signature: bytes, text: bytes) -> bool:
+    """Whether the owner of the raw public key (32 bytes) signed `text`."""
+    # Takes 30 ms to load, and few need it.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if len(public) != 32:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def hmac_base64(text: bytes, secret: bytes) -> str:
+    return base64.b64encode(_digest(secret, text)).decode()
+
+
+def _digest(secret: bytes, text: bytes) -> bytes:
+    return hmac.digest(secret, text, "sha256")
+
+
+_same = hmac.compare_digest

@@ -127,10 +127,10 @@ class Hooks:
 
 def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: bytes) -> Delivery:
     settings = runtime.config.settings
-    secrets = [secret.read() for secret in settings.webhook_secrets]
+    secrets = tuple([secret.read() for secret in settings.webhook_secrets])
     unsigned = not secrets and (settings.allow_unsigned or is_local(scope))
     try:
-        return forges.read(headers, body, secrets, unsigned=unsigned)
+        return forges.read(headers, body, forges.Keys(secrets, unsigned=unsigned), now=time.time())
     except forges.Refusal as refusal:
         logger.warning(
             "refused a delivery from %s (forge %s, hook %s): %s",
