@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from gitreload.forges import github
+from gitreload.forges import forgejo, gitea, gitee, github, gitlab, gogs, standard
 from gitreload.forges.body import without
 from gitreload.forges.compose import Announcement
 from gitreload.forges.request import (
@@ -84,7 +84,15 @@ class Forge(Protocol):
 
 
 # In the order in which they are tried: the ones before send the headers of those after them too.
-FORGES: tuple[Forge, ...] = (github,)
+FORGES: tuple[Forge, ...] = (
+    forgejo.FORGE,
+    gitea.FORGE,
+    gogs.FORGE,
+    github,
+    gitlab,
+    gitee,
+    standard.Sender(),
+)
 BY_NAME = {forge.name: forge for forge in FORGES}
 _PROOFS = frozenset[bytes]().union(*(forge.proofs for forge in FORGES))
 _FOREIGN = {forge.name: _PROOFS - forge.proofs for forge in FORGES}
@@ -132,7 +140,8 @@ def redacted(forge: str, body: bytes) -> bytes:
 
 def _sender(headers: Headers, name: str | None, paths: Paths) -> Forge:
     named = BY_NAME.get(name) if name is not None else None
-    return named or next((forge for forge in FORGES if forge.recognises(headers)), github)
+    found = named or next((forge for forge in FORGES if forge.recognises(headers)), github)
+    return replace(found, paths=paths) if isinstance(found, standard.Sender) else found
 
 
 def _authenticate(

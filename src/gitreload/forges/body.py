@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
@@ -106,9 +106,54 @@ def parse(model: type[Parsed], text: bytes) -> Parsed:
     Of a key that comes twice, the last one counts. What is not UTF-8, lone surrogates, NaN and
     Infinity, and nesting deeper than the interpreter's stack are refused, also in what is skipped.
     """
+    parsed: Parsed = _decoded(_decoder(model), text)
+    return parsed
+
+
+def tree(text: bytes) -> Any:
+    """All of a JSON text; raises Malformed as `parse` does."""
+    return _decoded(_decoder(Any), text)
+
+
+def converted(told: Any, path: str | None, kind: Any) -> Any:
+    """What the path leads to in a tree; None where it leads nowhere, or there is none.
+
+    The path is keys and list indices, joined by dots. Raises Malformed where a value is not of
+    `kind`.
+    """
+    try:
+        return msgspec.convert(_at(told, path), kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"the payload cannot be read: {path}: {_problem(error)}") from None
+
+
+def text_of(told: Any, path: str | None) -> str | None:
+    """As `converted`, for a text that may be stored and shown."""
+    text: str | None = converted(told, path, Text | None)
+    return text
+
+
+def ref_of(told: Any, path: str | None) -> str | None:
+    """As `converted`, for a full ref."""
+    ref: str | None = converted(told, path, Ref | None)
+    return ref
+
+
+def _at(told: Any, path: str | None) -> Any:
+    for part in path.split(".") if path else ():
+        if isinstance(told, dict):
+            told = told.get(part)
+        elif isinstance(told, list) and part.isascii() and part.isdigit() and len(part) <= 6:
+            told = told[int(part)] if int(part) < len(told) else None
+        else:
+            return None
+    return told if path else None
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> Any:
     try:
         text.decode()  # of what it skips, the parser does not look at the encoding
-        parsed: Parsed = _decoder(model).decode(text)
+        return decoder.decode(text)
     except msgspec.ValidationError as error:
         raise Malformed(f"the payload cannot be read: {_problem(error)}") from None
     except RecursionError:
@@ -116,11 +161,10 @@ def parse(model: type[Parsed], text: bytes) -> Parsed:
     except ValueError as error:
         why = str(error).removeprefix("JSON is malformed: ")
         raise Malformed(f"the payload cannot be read: not JSON: {why}") from None
-    return parsed
 
 
 @cache
-def _decoder(model: type[Parsed]) -> msgspec.json.Decoder[Parsed]:
+def _decoder(model: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(model)
 
 

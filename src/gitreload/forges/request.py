@@ -91,6 +91,9 @@ class Paths:
     pusher: str | None = "data.pusher.name"
 
 
+DEFAULT_PATHS = Paths()
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """What can prove a request genuine, and how a generic sender is read.
@@ -105,7 +108,7 @@ class Keys:
     basic: bool = False
     unsigned: bool = False
     public: tuple[bytes, ...] = ()
-    paths: Paths = Paths()
+    paths: Paths = DEFAULT_PATHS
 
     @property
     def plain(self) -> list[tuple[int, bytes]]:

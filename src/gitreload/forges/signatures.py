@@ -11,6 +11,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Callable, Iterable
+from hmac import compare_digest
 
 from gitreload.forges.request import Headers, Keys, Unauthentic, Unsigned
 
@@ -23,7 +24,7 @@ TOLERANCE_SECONDS = 300
 
 def sha256(text: bytes, secret: bytes) -> str:
     """The HMAC of `text` as most forges write it: 64 hex digits in lower case."""
-    return _digest(secret, text).hex()
+    return hmac_sha256(text, secret).hex()
 
 
 def require_sha256(
@@ -41,7 +42,7 @@ def require_sha256(
         expected = f"{prefix} and 64 hex digits" if prefix else "64 hex digits"
         raise malformed(header, f"one value, {expected}")
     claimed = bytes.fromhex(value[len(prefix) :])
-    return require(header, keys.plain, lambda key: _same(_digest(key, text), claimed))
+    return require(header, keys.plain, lambda key: compare_digest(hmac_sha256(text, key), claimed))
 
 
 def require_token(header: str, headers: Headers, keys: Keys) -> tuple[int, ...]:
@@ -50,7 +51,7 @@ def require_token(header: str, headers: Headers, keys: Keys) -> tuple[int, ...]:
     if not value:
         raise unsigned("token", header)
     claimed = value.encode("latin-1")  # the bytes that came
-    return require(header, keys.plain, lambda key: _same(key, claimed), what="token")
+    return require(header, keys.plain, lambda key: compare_digest(key, claimed), what="token")
 
 
 def require(
@@ -73,11 +74,16 @@ def require(
     return places
 
 
-def require_recent(header: str, seconds: str | None, now: float) -> None:
-    """Raise Unauthentic unless `seconds`, sent as `header`, is the time within five minutes."""
-    if seconds is None or _SECONDS.fullmatch(seconds) is None:
+def require_seconds(header: str, value: str | None) -> int:
+    """The time that the header tells, in seconds since 1970; raises Unauthentic."""
+    if value is None or _SECONDS.fullmatch(value) is None:
         raise malformed(header, "seconds since 1970 in digits", what="timestamp")
-    skew = now - int(seconds)
+    return int(value)
+
+
+def require_recent(header: str, seconds: float, now: float) -> None:
+    """Raise Unauthentic unless the time that the header told is within five minutes of `now`."""
+    skew = now - seconds
     if abs(skew) > TOLERANCE_SECONDS:
         raise Unauthentic(
             "clock skew",
@@ -123,12 +129,6 @@ def ed25519_fits(public: bytes, signature: bytes, text: bytes) -> bool:
     return True
 
 
-def hmac_base64(text: bytes, secret: bytes) -> str:
-    return base64.b64encode(_digest(secret, text)).decode()
-
-
-def _digest(secret: bytes, text: bytes) -> bytes:
+def hmac_sha256(text: bytes, secret: bytes) -> bytes:
+    """The HMAC of `text`, 32 bytes."""
     return hmac.digest(secret, text, "sha256")
-
-
-_same = hmac.compare_digest

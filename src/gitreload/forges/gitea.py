@@ -1,0 +1,7 @@
+"""Gitea: https://docs.gitea.com/usage/webhooks"""
+
+from __future__ import annotations
+
+from gitreload.forges.family import Family
+
+FORGE = Family("gitea", ("Gitea", "Gogs"))

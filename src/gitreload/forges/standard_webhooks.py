@@ -1,0 +1,104 @@
+"""The signatures of the Standard Webhooks specification, which GitLab uses too.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Sequence
+
+from gitreload.forges.request import PUBLIC, SYMMETRIC, Headers, Keys
+from gitreload.forges.signatures import (
+    ed25519_fits,
+    hmac_sha256,
+    malformed,
+    require,
+    require_recent,
+    require_seconds,
+    strict_base64,
+    unsigned,
+)
+
+ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
+
+SHORTEST_KEY = 24  # bytes; the specification's
+MOST_SIGNATURES = 8  # of one delivery; a sender that changes its key sends two
+_SIZES = {"v1": 32, "v1a": 64}  # bytes of an HMAC, and of an Ed25519 signature
+
+
+def fault(secret: bytes) -> str | None:
+    """What is wrong with a key that begins with `whsec_` or `whpk_`; None for any other secret."""
+    if secret.startswith(SYMMETRIC):
+        key = symmetric(secret)
+        if key is None or len(key) < SHORTEST_KEY:
+            return f"after whsec_ comes the Base64 of {SHORTEST_KEY} bytes or more"
+    elif secret.startswith(PUBLIC) and len(_decoded(secret, PUBLIC) or b"") != 32:
+        return "after whpk_ comes the Base64 of the 32 bytes of an Ed25519 key"
+    return None
+
+
+def symmetric(secret: bytes) -> bytes | None:
+    """The HMAC key in a `whsec_` secret; None where it is not one."""
+    return _decoded(secret, SYMMETRIC) or None
+
+
+def require_signature(headers: Headers, body: bytes, keys: Keys, now: float) -> tuple[int, ...]:
+    """The places of the keys with which `body` is signed, at least one.
+
+    Raises Unsigned where there is no signature, and Unauthentic where none is made with one of our
+    keys, or where it was made more than five minutes from `now`.
+    """
+    if not headers.get(SIGNATURE):
+        raise unsigned("signature", SIGNATURE)
+    # The parts are joined by dots, so one in the id could move the borders between them.
+    name = headers.short(ID)
+    if name is None or "." in name:
+        raise malformed(ID, "up to 128 characters without a dot", what="id")
+    seconds = require_seconds(TIMESTAMP, headers.get(TIMESTAMP))
+    signed = f"{name}.{headers.get(TIMESTAMP)}.".encode() + body
+    claimed = _signatures(headers.get(SIGNATURE) or "")
+    places = require(
+        SIGNATURE, list(enumerate(keys.secrets)), lambda secret: _fits(secret, claimed, signed)
+    )
+    # Afterwards, so that a wrong secret is not mistaken for a wrong clock.
+    require_recent(TIMESTAMP, seconds, now)
+    return places
+
+
+def sign(name: str, seconds: int, body: bytes, key: bytes) -> str:
+    """The value of `webhook-signature` for one HMAC key."""
+    digest = hmac_sha256(f"{name}.{seconds}.".encode() + body, key)
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _fits(secret: bytes, claimed: Sequence[tuple[str, bytes]], signed: bytes) -> bool:
+    if secret.startswith(PUBLIC):
+        key = _decoded(secret, PUBLIC) or b""
+        return any(ed25519_fits(key, value, signed) for kind, value in claimed if kind == "v1a")
+    key = symmetric(secret) or b""
+    digest = hmac_sha256(signed, key)
+    right = [hmac.compare_digest(digest, value) for kind, value in claimed if kind == "v1"]
+    return any(right) and bool(key)
+
+
+def _signatures(text: str) -> list[tuple[str, bytes]]:
+    """Those of the kinds we know; at least one. New kinds may stand beside them."""
+    pairs = [entry.partition(",") for entry in text.split(" ", MOST_SIGNATURES)]
+    known = [(kind, strict_base64(value)) for kind, _, value in pairs if kind in _SIZES]
+    found = [(kind, value) for kind, value in known if value and len(value) == _SIZES[kind]]
+    if not found or len(found) < len(known) or len(pairs) > MOST_SIGNATURES:
+        raise malformed(SIGNATURE, f"up to {MOST_SIGNATURES} of v1, or v1a, and Base64")
+    return found
+
+
+def _decoded(secret: bytes, prefix: bytes) -> bytes | None:
+    """The bytes after the prefix; None where there are none, also for what has another prefix.
+
+    Wrong keys stop the start; a file may still change to one under a running server.
+    """
+    if not secret.startswith(prefix):
+        return None
+    text = secret[len(prefix) :].rstrip(b"=")  # some senders leave the padding out
+    return strict_base64(text + b"=" * (-len(text) % 4))
