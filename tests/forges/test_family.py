@@ -154,6 +154,11 @@ def test_only_gogs_has_it(name: str) -> None:
     assert refused(headers, body).why == "no signature"
 
 
+def test_no_large_body_is_searched_for_a_secret() -> None:
+    headers, body = old_gogs(SECRET.decode())
+    assert refused(headers, body[:-1] + b', "x": "' + b"y" * 2**20 + b'"}').why == "no signature"
+
+
 def test_a_signature_counts_more_than_the_secret_in_the_body() -> None:
     headers, body = old_gogs(SECRET.decode())
     headers["X-Gogs-Signature"] = "0" * 64

@@ -7,8 +7,11 @@ import http.client
 import json
 import logging
 import socket
+import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -175,6 +178,17 @@ def test_a_refusal_is_logged_without_the_secret_or_the_signature(
     for text in (SECRETS_OWN_TEXT, headers["X-Hub-Signature-256"].removeprefix("sha256=")):
         assert text not in caplog.text + answer.text
     assert site.ledger.counts() == (0, 0)
+
+
+def test_a_secret_that_a_forge_sends_in_the_body_is_not_stored(site: Site, remote: Remote) -> None:
+    remote.clone(site.repodir / "course")
+    payload = github_push(remote.url) | {"secret": SECRETS_OWN_TEXT}
+    headers = {"Content-Type": "application/json", "X-Gogs-Event": "push"}
+    assert site.post(headers, json.dumps(payload).encode()).outcome == (200, "queued")
+    with closing(sqlite3.connect(site.state_dir / "ledger.sqlite3")) as ledger:
+        [[packed]] = ledger.execute("SELECT data FROM bodies").fetchall()
+    stored = json.loads(zlib.decompress(packed))
+    assert stored == payload | {"secret": "********"}
 
 
 class TestUnsigned:

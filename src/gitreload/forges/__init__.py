@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from gitreload.forges import forgejo, gitea, gitee, github, gitlab, gogs, standard
 from gitreload.forges.body import without
 from gitreload.forges.compose import Announcement
 from gitreload.forges.request import (
+    LOOK_BYTES,
     Headers,
     Keys,
     Malformed,
@@ -39,8 +42,6 @@ __all__ = [
     "redacted",
 ]
 
-# What is looked at of a request before it is known to be genuine.
-LOOK_BYTES = 1024 * 1024
 LONGEST_CLAIM = 256  # characters of a repository's name that a log line shows
 
 
@@ -122,7 +123,7 @@ def read(
         raise _refusal(sender, headers, 401, error.why, error, repository) from None
     except Malformed as error:
         raise _refusal(sender, headers, 400, "malformed", error) from None
-    return replace(delivery, proven_by=proven_by) if proven_by else delivery
+    return structs.replace(delivery, proven_by=proven_by) if proven_by else delivery
 
 
 def look(

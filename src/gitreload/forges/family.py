@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
@@ -12,6 +11,7 @@ from gitreload.forges.body import (
     Payload,
     Ref,
     Text,
+    Url,
     distinct,
     is_form,
     is_zero,
@@ -20,7 +20,7 @@ from gitreload.forges.body import (
     revision,
 )
 from gitreload.forges.compose import Announcement, compact, origin
-from gitreload.forges.request import Headers, Keys, Malformed, Unauthentic
+from gitreload.forges.request import LOOK_BYTES, Headers, Keys, Malformed, Unauthentic
 from gitreload.forges.signatures import require, require_sha256, sha256, unsigned
 from gitreload.model import Delivery, Push
 
@@ -32,10 +32,10 @@ _SHORT_REFS = {"branch": "refs/heads/", "tag": "refs/tags/"}
 
 class _Repository(Payload, frozen=True):
     full_name: Text | None = None
-    clone_url: Text | None = None
-    ssh_url: Text | None = None
-    html_url: Text | None = None
-    url: Text | None = None
+    clone_url: Url | None = None
+    ssh_url: Url | None = None
+    html_url: Url | None = None
+    url: Url | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -100,34 +100,29 @@ class _Secret(Payload, frozen=True):
     secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Family:
-    """One of them. `brands` are whose headers it sends, its own first, such as "Gitea".
+    """One of them. Its own brand, such as "Gitea", comes first, then those whose headers it adds.
 
     `hub` says that it sends GitHub's signature too, `body_secret` that its old versions prove
     themselves by the secret in the body alone.
     """
 
-    name: str
-    brands: tuple[str, ...]
-    hub: bool = True
-    body_secret: bool = False
     # Of old versions; https://github.com/go-gitea/gitea/issues/11755 took it out of Gitea 1.14.
-    secret_fields: tuple[str, ...] = ("secret",)
+    secret_fields = ("secret",)
 
-    @property
-    def signatures(self) -> tuple[tuple[str, str], ...]:
-        """The header fields that carry signatures, each with what precedes the hex digits."""
-        own = tuple((f"X-{brand}-Signature", "") for brand in self.brands)
-        return (*own, (HUB, HUB_PREFIX)) if self.hub else own
-
-    @property
-    def proofs(self) -> frozenset[bytes]:
-        names = {header.lower().encode() for header, _ in self.signatures}
-        return frozenset(names | {b"x-hub-signature"} if self.hub else names)
+    def __init__(self, *brands: str, hub: bool = True, body_secret: bool = False) -> None:
+        self.name = brands[0].lower()
+        self._event = f"x-{self.name}-event"
+        self._body_secret = body_secret
+        self._brands = (*brands, "GitHub") if hub else brands
+        # The header fields that carry signatures, each with what precedes the hex digits.
+        own = [(f"X-{brand}-Signature", "") for brand in brands]
+        self._signatures = [*own, (HUB, HUB_PREFIX)] if hub else own
+        proofs = {header.lower().encode() for header, _ in self._signatures}
+        self.proofs = frozenset(proofs | {b"x-hub-signature"} if hub else proofs)
 
     def recognises(self, headers: Headers) -> bool:
-        return headers.get(self._header("event")) is not None
+        return headers.has(self._event)
 
     def authenticate(
         self, headers: Headers, body: bytes, keys: Keys, _now: float
@@ -138,7 +133,7 @@ class Family:
         https://github.com/go-gitea/gitea/blob/main/services/webhook/deliver.go
         """
         sent = [
-            pair for pair in self.signatures if headers.get(pair[0].lower()) not in _empty(pair)
+            pair for pair in self._signatures if headers.get(pair[0].lower()) not in _empty(pair)
         ]
         text = _signed_text(headers, body)
         if not sent:
@@ -155,8 +150,8 @@ class Family:
         return places[0]
 
     def _by_body_secret(self, text: bytes, keys: Keys) -> tuple[int, ...]:
-        missing = unsigned("signature", self.signatures[0][0])
-        if not self.body_secret:
+        missing = unsigned("signature", self._signatures[0][0])
+        if not self._body_secret or len(text) > LOOK_BYTES:
             raise missing
         try:
             claimed = (parse(_Secret, text).secret or "").encode()
@@ -164,12 +159,14 @@ class Family:
             raise missing from None
         if not claimed:
             raise missing
-        return require("secret in the body", keys.plain, lambda key: compare_digest(key, claimed))
+        return require(
+            "in the body", keys.plain, lambda key: compare_digest(key, claimed), what="secret"
+        )
 
     def read(self, headers: Headers, body: bytes) -> Delivery:
         """Understand an authentic request; raises Malformed."""
         text = json_of(headers, body)
-        event = headers.short(self._header("event")) or "unknown"
+        event = headers.short(self._event) or "unknown"
         model = _EVENTS.get(event)
         pushes = () if model is None else (parse(model, text).told(),)
         if model is None:
@@ -177,7 +174,7 @@ class Family:
         return Delivery(
             forge=self.name,
             event=event,
-            delivery_id=headers.short(self._header("delivery")),
+            delivery_id=headers.short(f"x-{self.name}-delivery"),
             pushes=pushes,
             ignored=f"the event {event} is not a push" if model is None else None,
             # None of them counts failures:
@@ -191,10 +188,7 @@ class Family:
 
     def claimed(self, headers: Headers) -> str | None:
         """The kind of hook, such as "repository"; new versions tell it."""
-        return headers.short(self._header("hook-installation-target-type"))
-
-    def _header(self, what: str) -> str:
-        return f"x-{self.name}-{what}"
+        return headers.short(f"x-{self.name}-hook-installation-target-type")
 
     def compose(self, announcement: Announcement) -> tuple[dict[str, str], bytes]:
         """A push, or a deletion; its test button sends a push that moves nothing.
@@ -205,12 +199,12 @@ class Family:
         event = "delete" if told.deleted else "push"
         body = compact(_deletion(told) if told.deleted else _payload(told))
         headers = {"Content-Type": JSON, "User-Agent": "Go-http-client/1.1"}
-        for brand in (*self.brands, *(("GitHub",) if self.hub else ())):
+        for brand in self._brands:
             headers |= {
                 f"X-{brand}-Delivery": told.delivery_id,
                 f"X-{brand}-Event": event,
             }
-        for header, prefix in self.signatures:
+        for header, prefix in self._signatures:
             headers[header] = prefix + ("" if told.secret is None else sha256(body, told.secret))
         return headers, body
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from gitreload.forges.family import Family
 
-FORGE = Family("forgejo", ("Forgejo", "Gitea", "Gogs"))
+FORGE = Family("Forgejo", "Gitea", "Gogs")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from gitreload.forges.family import Family
 
-FORGE = Family("gitea", ("Gitea", "Gogs"))
+FORGE = Family("Gitea", "Gogs")

@@ -17,6 +17,7 @@ from gitreload.forges.body import (
     Payload,
     Ref,
     Text,
+    Url,
     distinct,
     is_zero,
     json_of,
@@ -50,11 +51,11 @@ _PUSHES = frozenset({"Push Hook", "Tag Push Hook", "push_hooks", "tag_push_hooks
 class _Repository(Payload, frozen=True):
     full_name: Text | None = None
     path_with_namespace: Text | None = None
-    clone_url: Text | None = None
-    git_http_url: Text | None = None
-    ssh_url: Text | None = None
-    git_ssh_url: Text | None = None
-    html_url: Text | None = None
+    clone_url: Url | None = None
+    git_http_url: Url | None = None
+    ssh_url: Url | None = None
+    git_ssh_url: Url | None = None
+    html_url: Url | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ class _Push(_Hook, frozen=True, kw_only=True):
 
 
 def recognises(headers: Headers) -> bool:
-    return headers.get(EVENT) is not None
+    return headers.has(EVENT)
 
 
 def authenticate(headers: Headers, _body: bytes, keys: Keys, now: float) -> tuple[int, ...]:

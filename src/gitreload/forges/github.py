@@ -18,6 +18,7 @@ from gitreload.forges.body import (
     Payload,
     Ref,
     Text,
+    Url,
     distinct,
     is_form,
     is_zero,
@@ -42,11 +43,11 @@ TARGET = "x-github-hook-installation-target-type"
 
 class _Repository(Payload, frozen=True):
     full_name: Text | None = None
-    clone_url: Text | None = None
-    ssh_url: Text | None = None
-    git_url: Text | None = None
-    html_url: Text | None = None
-    url: Text | None = None
+    clone_url: Url | None = None
+    ssh_url: Url | None = None
+    git_url: Url | None = None
+    html_url: Url | None = None
+    url: Url | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -69,12 +70,12 @@ class _Push(Payload, frozen=True):
 
 def recognises(headers: Headers) -> bool:
     """GitHub names the event of every delivery."""
-    return headers.get(EVENT) is not None
+    return headers.has(EVENT)
 
 
 def authenticate(headers: Headers, body: bytes, keys: Keys, _now: float) -> tuple[int, ...]:
     """The signature covers the body as sent, also of a form; raises Unauthentic."""
-    if headers.get(SIGNATURE.lower()) is None and headers.get("x-hub-signature"):
+    if not headers.has(SIGNATURE.lower()) and headers.get("x-hub-signature"):
         raise Unauthentic(
             "SHA-1 only",
             f"only the old SHA-1 signature was sent: gitreload needs {SIGNATURE}",

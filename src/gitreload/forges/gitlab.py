@@ -14,6 +14,7 @@ from gitreload.forges.body import (
     Payload,
     Ref,
     Text,
+    Url,
     distinct,
     is_zero,
     json_of,
@@ -53,14 +54,14 @@ class _Kind(Payload, frozen=True):
 
 class _Project(Payload, frozen=True):
     path_with_namespace: Text | None = None
-    git_http_url: Text | None = None
-    git_ssh_url: Text | None = None
-    web_url: Text | None = None
-    http_url: Text | None = None
-    ssh_url: Text | None = None
+    git_http_url: Url | None = None
+    git_ssh_url: Url | None = None
+    web_url: Url | None = None
+    http_url: Url | None = None
+    ssh_url: Url | None = None
     # Before GitLab 8.5 there was only `repository`, with these.
-    homepage: Text | None = None
-    url: Text | None = None
+    homepage: Url | None = None
+    url: Url | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ class _Update(_About, frozen=True, kw_only=True):
 
 
 def recognises(headers: Headers) -> bool:
-    return headers.get(EVENT) is not None
+    return headers.has(EVENT)
 
 
 def authenticate(headers: Headers, body: bytes, keys: Keys, now: float) -> tuple[int, ...]:

@@ -7,4 +7,4 @@ from __future__ import annotations
 
 from gitreload.forges.family import Family
 
-FORGE = Family("gogs", ("Gogs",), hub=False, body_secret=True)
+FORGE = Family("Gogs", hub=False, body_secret=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from gitreload.model import GitreloadError
 
 MAX_SHORT = 128  # characters; the longest id of a known forge is a GUID with a prefix
+
+LOOK_BYTES = 1024 * 1024  # of a body that is looked at before it is known to be genuine
 
 # Keys of the Standard Webhooks specification say by a prefix what they are:
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -35,9 +39,16 @@ class Headers:
         value = self._values.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
+    def has(self, name: str) -> bool:
+        """Whether the field was sent, be it empty. `name` in lower case."""
+        return name.encode() in self._values
+
     def any_of(self, names: frozenset[bytes]) -> bool:
         """Whether one of the fields was sent and is not empty. `names` in lower case."""
-        return any(self._values[name].strip() for name in self._values.keys() & names)
+        sent = self._values
+        return not names.isdisjoint(sent) and any(
+            sent[name].strip() for name in sent.keys() & names
+        )
 
     def short(self, name: str) -> str | None:
         """The field's value where it is fit to be stored and shown, None otherwise.
@@ -94,8 +105,7 @@ class Paths:
 DEFAULT_PATHS = Paths()
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """What can prove a request genuine, and how a generic sender is read.
 
     `secrets` are as configured; those that begin with `whsec_` or `whpk_` are keys of the Standard
@@ -104,11 +114,14 @@ class Keys:
     Ed25519 keys of forges that sign with one key of their own for all users.
     """
 
-    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    secrets: tuple[bytes, ...] = ()
     basic: bool = False
     unsigned: bool = False
     public: tuple[bytes, ...] = ()
     paths: Paths = DEFAULT_PATHS
+
+    def __repr__(self) -> str:
+        return f"Keys({len(self.secrets)} secrets)"
 
     @property
     def plain(self) -> list[tuple[int, bytes]]:

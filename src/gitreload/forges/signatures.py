@@ -66,10 +66,11 @@ def require(
     if not places:
         raise Unauthentic(
             "wrong secret",
-            f"the token ({header}) is another: compare this hook's token with WEBHOOK_SECRETS"
-            if what == "token"
-            else f"the signature ({header}) was made with another secret: compare this hook's"
-            " secret with WEBHOOK_SECRETS",
+            f"the signature ({header}) was made with another secret: compare this hook's secret"
+            " with WEBHOOK_SECRETS"
+            if what == "signature"
+            else f"the {what} ({header}) is another: compare this hook's {what} with"
+            " WEBHOOK_SECRETS",
         )
     return places
 

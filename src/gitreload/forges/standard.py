@@ -42,7 +42,7 @@ class Sender:
     secret_fields: tuple[str, ...] = ()
 
     def recognises(self, headers: Headers) -> bool:
-        return headers.get(SIGNATURE) is not None or headers.get(ID) is not None
+        return headers.has(SIGNATURE) or headers.has(ID)
 
     def authenticate(
         self, headers: Headers, body: bytes, keys: Keys, now: float

@@ -116,7 +116,7 @@ class Hooks:
             time.time(),
             peer_of(scope),
             forges.kept(headers, KEPT_HEADERS),
-            body,
+            forges.redacted(delivery.forge, body),
         )
         try:
             receipt = await runtime.receiver.receive(arrival)
