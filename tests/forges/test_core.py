@@ -27,11 +27,7 @@ SIGNING_KEY = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = b"another secret of good length"
 KEYS = Keys((SECRET, SIGNING_KEY))
 # Those that prove themselves by one of WEBHOOK_SECRETS.
-PROVEN = [
-    forge
-    for forge in FORGES
-    if forge.name in {"forgejo", "gitea", "gogs", "github", "gitlab", "gitee", "standard"}
-]
+PROVEN = [forge for forge in FORGES if forge.name != "sourcehut"]
 
 
 def named(forge: Forge) -> str:

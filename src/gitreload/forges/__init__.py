@@ -10,7 +10,19 @@ from typing import Protocol
 
 from msgspec import structs
 
-from gitreload.forges import forgejo, gitea, gitee, github, gitlab, gogs, standard
+from gitreload.forges import (
+    azure,
+    bitbucket_cloud,
+    bitbucket_dc,
+    forgejo,
+    gitea,
+    gitee,
+    github,
+    gitlab,
+    gogs,
+    sourcehut,
+    standard,
+)
 from gitreload.forges.body import without
 from gitreload.forges.compose import Announcement
 from gitreload.forges.request import (
@@ -92,6 +104,10 @@ FORGES: tuple[Forge, ...] = (
     github,
     gitlab,
     gitee,
+    bitbucket_cloud,
+    bitbucket_dc,
+    azure,
+    sourcehut,
     standard.Sender(),
 )
 BY_NAME = {forge.name: forge for forge in FORGES}

@@ -37,9 +37,17 @@ Url = Annotated[str, msgspec.Meta(max_length=4096)]
 # Strange but legal branches (`-x`, `$(id)`) pass: a ref is compared, never run.
 _REF = r"\Arefs/[^\x00-\x20\x7f]*[^\x00-\x20\x7f/]\Z"
 Ref = Annotated[str, msgspec.Meta(max_length=4096, pattern=_REF)]
+# A branch or tag where the forge tells apart from it which of the two it is.
+_SHORT_REF = r"\A[^\x00-\x20\x7f]*[^\x00-\x20\x7f/]\Z"
+ShortRef = Annotated[str, msgspec.Meta(max_length=4096, pattern=_SHORT_REF)]
+# What identifies a delivery or a hook; as `Headers.short`.
+_ID = r"\A[\x20-\x7e]{1,128}\Z"
+Id = Annotated[str, msgspec.Meta(pattern=_ID)]
 _WORDS = {
     f"str matching regex {_TEXT!r}": "text without control characters",
     f"str matching regex {_REF!r}": "a full ref such as refs/heads/main",
+    f"str matching regex {_SHORT_REF!r}": "the name of a branch or tag",
+    f"str matching regex {_ID!r}": "1 to 128 printable ASCII characters",
 }
 _REVISION = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _REDACTED = rb'\1"********"'
