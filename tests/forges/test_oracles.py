@@ -43,6 +43,12 @@ def test_githubs_vector() -> None:
     assert require_sha256(name, headers, body, Keys((secret,)), prefix="sha256=") == (0,)
 
 
+def test_bitbuckets_vector() -> None:
+    """https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/"""
+    digest = "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+    assert sha256(b"Hello World!", b"It's a Secret to Everybody") == digest
+
+
 def standard(signature: str, seconds: int = SECONDS) -> dict[str, str]:
     return {"webhook-id": ID, "webhook-timestamp": str(seconds), "webhook-signature": signature}
 

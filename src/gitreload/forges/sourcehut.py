@@ -57,7 +57,7 @@ class _Ref(Payload, frozen=True):
 
 
 class _User(Payload, frozen=True, rename="camel"):
-    canonical_name: Text | None = None
+    canonical_name: Text
 
 
 class _Repository(Payload, frozen=True):
@@ -111,7 +111,7 @@ class _Answer(Payload, frozen=True):
 
 
 class _OldUser(Payload, frozen=True):
-    canonical_name: Text | None = None
+    canonical_name: Text
 
 
 class _OldUpdate(Payload, frozen=True):
