@@ -5,10 +5,13 @@ What the forges send is written after their descriptions, in `fakes.forges`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes.forges import AFTER, BEFORE, NOW, ZERO, raw
 from fakes.forges.everyone import SENDERS
@@ -136,3 +139,43 @@ def test_which_forges_never_disable_a_hook(sender: Sender) -> None:
     lenient = {"github", "gitea", "forgejo", "gogs", "sourcehut"}
     delivery = understood(sender, sender.push([Move()])[0])
     assert delivery.never_disabled is (sender.forge in lenient)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=4,
+)
+SOME_OF_EACH = [
+    (sender, request)
+    for sender in SENDERS
+    for request in (sender.push(TABLE["several refs"])[0], sender.other())
+    if not request.body.startswith(b"payload=")  # what is in a form is read as without it
+]
+
+
+def places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """All values in a tree, as what holds them and where."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from places(value)
+
+
+@given(data=st.data(), value=anything)
+def test_a_payload_with_something_else_in_it_is_read_or_refused(data: Any, value: Any) -> None:
+    sender, request = data.draw(st.sampled_from(SOME_OF_EACH))
+    payload = json.loads(request.body)
+    holder, key = data.draw(st.sampled_from(list(places(payload))))
+    holder[key] = value
+    keys = Keys(unsigned=True, paths=sender.keys.paths)
+    pushes: tuple[Push, ...] = ()
+    refused = None
+    try:
+        pushes = read(raw(request.headers), json.dumps(payload).encode(), keys, now=NOW).pushes
+    except Refusal as refusal:
+        refused = refusal.status
+    assert refused in (None, 400)
+    for push in pushes:
+        assert push.ref.startswith("refs/")
+        assert {len(known) for known in (push.before, push.after) if known} <= {40}
