@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
@@ -39,8 +40,7 @@ class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
     """Nothing was promised: the sender should try again later. The text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What the sender is told. `cloned` is False where the repository is not here at all."""
 
     outcome: Outcome
@@ -50,8 +50,7 @@ class Receipt:
     cloned: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True, gc=False):
     """An arrival on its way. `looked`: it missed once, and a full look was taken since."""
 
     arrival: Arrival
@@ -151,8 +150,7 @@ class Receiver:
         return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
+class _Resolved(msgspec.Struct, frozen=True, gc=False):
     """What to record for an arrival, whether its repository is cloned here, and what is near.
 
     `missed`: no checkout follows a branch that was pushed, as far as is known without a look.
