@@ -1,12 +1,15 @@
 """The words of the project, as data. Everything else speaks in these; nothing of ours is imported.
 
-Times are seconds since the epoch (float, UTC). Revisions are full lower-case commit ids.
+Times are seconds since the epoch (float, UTC). Revisions are full lower-case commit ids. What is
+made for every push is a frozen struct, which takes an eighth of a frozen dataclass's time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 
 class Action(StrEnum):
@@ -55,8 +58,7 @@ class Reason(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """One ref moved in one repository, as a forge told it. Nothing here is trusted.
 
     `urls` are all clone URLs of the payload, as sent; they only select checkouts.
@@ -79,8 +81,7 @@ class Push:
         return self.ref[len(prefix) :] if self.ref.startswith(prefix) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One HTTP request of a forge, understood.
 
     `ping` is a forge's test call. `ignored` says why a genuine delivery asks for nothing

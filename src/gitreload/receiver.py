@@ -134,19 +134,18 @@ class Receiver:
 
     def _resolve(self, arrivals: Sequence[Arrival]) -> list[_Resolved]:
         wanted = [
-            (index, push)
+            (index, push, (push.urls, push.branch or ""))
             for index, arrival in enumerate(arrivals)
             for push in arrival.delivery.pushes
             if _not_followed(push) is None
         ]
         # In a storm most pushes ask for the same.
-        queries = dict.fromkeys((push.urls, push.branch or "") for _, push in wanted)
-        answers = self._checkouts().match_many(list(queries)) if queries else []
+        queries = list(dict.fromkeys(query for _, _, query in wanted))
+        answers = self._checkouts().match_many(queries) if queries else []
         matches = dict(zip(queries, answers, strict=True))
         found: dict[int, list[tuple[Push, Match]]] = {}
-        for index, push in wanted:
-            match = matches[push.urls, push.branch or ""]
-            found.setdefault(index, []).append((push, match))
+        for index, push, query in wanted:
+            found.setdefault(index, []).append((push, matches[query]))
         return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
 
 

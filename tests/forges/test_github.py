@@ -250,12 +250,15 @@ def test_wrong_types_are_named(key: str, wrong: Any) -> None:
     assert payload_complaint(github_push() | {key: wrong}).startswith(f"{key}: ")
 
 
+URLS = ["clone_url", "ssh_url", "git_url", "html_url", "url"]
+
+
 @pytest.mark.parametrize("wrong", [*WRONG, "a\x00b", "\x1b[31m", "x" * 4097])
-@pytest.mark.parametrize(
-    "key", ["full_name", "clone_url", "ssh_url", "git_url", "html_url", "url", "pusher"]
-)
+@pytest.mark.parametrize("key", ["full_name", *URLS, "pusher"])
 def test_wrong_values_inside_are_named(key: str, wrong: Any) -> None:
     payload = github_push()
+    if key in URLS and wrong in ("a\x00b", "\x1b[31m"):
+        return  # it names no repository that is here, and is shown nowhere
     if key == "pusher":
         payload["pusher"] = {"name": wrong}
         assert payload_complaint(payload).startswith("pusher.name: ")
@@ -275,8 +278,10 @@ def test_what_is_wrong_is_said_in_words() -> None:
     payload = github_push()
     payload["repository"]["url"] = 1
     assert payload_complaint(payload) == "repository.url: expected str or null, got int"
-    payload["repository"]["url"] = "\x00"
-    assert payload_complaint(payload) == "repository.url: expected text without control characters"
+    payload["repository"] = {"full_name": "\x00"}
+    assert payload_complaint(payload) == (
+        "repository.full_name: expected text without control characters"
+    )
 
 
 def test_values_are_not_repeated_to_the_sender() -> None:

@@ -31,6 +31,8 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
 # What is kept of a payload. Databases refuse NUL, terminals obey the others.
 _TEXT = r"\A[^\x00-\x1f\x7f]*\Z"
 Text = Annotated[str, msgspec.Meta(max_length=4096, pattern=_TEXT)]
+# What only selects checkouts: it is compared, and neither stored nor shown.
+Url = Annotated[str, msgspec.Meta(max_length=4096)]
 # Strange but legal branches (`-x`, `$(id)`) pass: a ref is compared, never run.
 _REF = r"\Arefs/[^\x00-\x20\x7f]*[^\x00-\x20\x7f/]\Z"
 Ref = Annotated[str, msgspec.Meta(max_length=4096, pattern=_REF)]

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from gitreload.forges.body import FORM, JSON, Payload, Ref, Text, json_of, parse
+from gitreload.forges.body import FORM, JSON, Payload, Ref, Text, Url, json_of, parse
 from gitreload.forges.request import Headers, Malformed, Unauthentic
 from gitreload.forges.signatures import require_sha256, sha256
 from gitreload.model import Delivery, GitreloadError, Push
@@ -31,16 +31,16 @@ _REVISION = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 
 class _Repository(Payload, frozen=True):
     full_name: Text | None = None
-    clone_url: Text | None = None
-    ssh_url: Text | None = None
-    git_url: Text | None = None
-    html_url: Text | None = None
-    url: Text | None = None
+    clone_url: Url | None = None
+    ssh_url: Url | None = None
+    git_url: Url | None = None
+    html_url: Url | None = None
+    url: Url | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
         every = (self.clone_url, self.ssh_url, self.git_url, self.html_url, self.url)
-        return tuple(dict.fromkeys(url for url in every if url))
+        return tuple(dict.fromkeys(filter(None, every)))
 
 
 class _Pusher(Payload, frozen=True):

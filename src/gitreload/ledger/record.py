@@ -139,13 +139,13 @@ class Recorder:
         arrival = entry.arrival
         if not entry.targets:
             return _Decision(entry.outcome)
-        before = done.get((arrival.delivery.forge, arrival.delivery.delivery_id), set())
+        before = done.get((arrival.delivery.forge, arrival.delivery.delivery_id), ())
         outcomes: list[Outcome] = []
         reached: list[tuple[int, Push]] = []
         wake = False
         for target in entry.targets:
             checkout = self.checkout_id(target.checkout)
-            if _covered(checkout, arrival.action, before):
+            if before and _covered(checkout, arrival.action, before):
                 outcomes.append(Outcome.DUPLICATE)
                 continue
             job, outcome, due = self.queue(
