@@ -29,34 +29,42 @@ def measure(scratch: Path, *, quick: bool) -> Section:
     delivery = deliveries.push(remote.url, remote.commit({"page.html": "a change\n"}))
     remote.push()
     platform = Platform(scratch / "platform", IMPORT_SECONDS)
-    importing, updating = scratch / "importing", scratch / "updating"
+    two, one, updating = scratch / "two", scratch / "one", scratch / "updating"
+    repodir = scratch / "repos"
     with (
-        servers.gitreload(importing, scratch / "repos", **platform.settings) as one,
-        servers.gitreload(updating, scratch / "repos") as busy,
+        servers.gitreload(two, repodir, processes=2, **platform.settings) as pair,
+        servers.gitreload(one, repodir, **platform.settings) as single,
+        servers.gitreload(updating, repodir) as busy,
         servers.webhook(scratch / "webhook") as peer,
     ):
-        urls = (one.url("/"), busy.url("/update"), peer.url("/hooks/push"))
+        every = (pair, single, busy, peer)
+        urls = (pair.url("/"), single.url("/"), busy.url("/update"), peer.url("/hooks/push"))
         warm = [load.run(url, delivery, 1, scratch) for url in urls]
-        measured: list[list[Load]] = [[], [], []]
+        measured: list[list[Load]] = [[], [], [], []]
         for _ in range(rounds):
             for url, results in zip(urls, measured, strict=True):
-                for server in (one, busy, peer):
+                for server in every:
                     server.rest()
                 results.append(load.run(url, delivery, seconds, scratch))
-    ours, updates, theirs = measured
+    *ours, theirs = measured
+    both, alone, updates = ours
     return Section(
         "Durable acknowledgement",
         (
-            *_compared("pushes", ours, theirs, THROUGHPUT, LATENCY),
-            _kept("pushes", importing, [warm[0], *ours]),
-            *_compared("updates all the time", updates, theirs),
-            _kept("updates all the time", updating, [warm[1], *updates]),
+            *_compared("two processes", both, theirs, THROUGHPUT, LATENCY),
+            _kept("two processes", two, [warm[0], *both]),
+            *_compared("one process", alone, theirs),
+            _kept("one process", one, [warm[1], *alone]),
+            *_compared("one, updating all the time", updates, theirs),
+            _kept("one, updating all the time", updating, [warm[2], *updates]),
         ),
         f"`wrk -t1 -c{load.CONNECTIONS}` with signed GitHub pushes of {len(delivery.body):,} "
         f"bytes, each with a delivery id of its own: medians of {rounds} rounds of {seconds} s in "
-        "turns. gitreload answers once delivery and job are on disk, while an import runs; below "
-        "that, pushes to `/update`, while the worker updates the checkout again and again. "
-        "`webhook` checks the same signature, keeps nothing, and starts `/bin/true`.",
+        "turns. gitreload answers once delivery and job are on disk, while an import runs: two "
+        "processes of gunicorn with uvicorn, on the two cores that `webhook` uses too; then "
+        "`gitreload serve`, which is one; then that with pushes to `/update`, while the worker "
+        "updates the checkout again and again. `webhook` checks the same signature, keeps "
+        "nothing, and starts `/bin/true`.",
     )
 
 

@@ -75,9 +75,11 @@ class Server:
             return length
 
     def _seconds_used(self) -> float:
-        """Processor time of the process and of the children that it has waited for."""
-        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
+        """Processor time of the process, of the children that it has waited for, and of others."""
+        task = Path(f"/proc/{self._process.pid}/task/{self._process.pid}")
+        children = (task / "children").read_text().split()
+        ticks = sum(map(_ticks, [str(self._process.pid), *children]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def resident_megabytes(self) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
@@ -104,8 +106,11 @@ class Server:
         self.stop()
 
 
-def gitreload(folder: Path, repodir: Path, **settings: Any) -> Server:
-    """`gitreload serve` with its files in `folder`; `settings` are further keys, in lower case."""
+def gitreload(folder: Path, repodir: Path, *, processes: int = 1, **settings: Any) -> Server:
+    """gitreload with its files in `folder`; `settings` are further keys, in lower case.
+
+    One process is `gitreload serve`, several are gunicorn's with uvicorn in each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     keys = {
@@ -119,7 +124,12 @@ def gitreload(folder: Path, repodir: Path, **settings: Any) -> Server:
     }
     configuration = folder / "gr.env.json"
     configuration.write_text(json.dumps(keys, indent=2))
-    command = [str(Path(sys.executable).with_name("gitreload")), "serve"]
+    scripts = Path(sys.executable).parent
+    command = [str(scripts / "gitreload"), "serve"]
+    if processes > 1:
+        command = [str(scripts / "gunicorn"), "-w", str(processes)]
+        command += ["-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{port}"]
+        command += ["gitreload.asgi:app"]
     environ = {"GITRELOAD_CONFIG": str(configuration)}
     return Server(command, port, folder / "server.log", environ)
 
@@ -147,6 +157,15 @@ def wait_until(probe: Callable[[], bool], what: str, seconds: float, pause: floa
         if time.monotonic() > deadline:
             raise BenchError(f"waited {seconds:g} s in vain for {what}")
         time.sleep(pause)
+
+
+def _ticks(pid: str) -> int:
+    """Of a process and of its children that it has waited for; 0 once it is gone."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, after_name[11:15]))
 
 
 def _free_port() -> int:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
@@ -39,8 +40,7 @@ class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
     """Nothing was promised: the sender should try again later. The text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What the sender is told. `cloned` is False where the repository is not here at all."""
 
     outcome: Outcome
@@ -50,8 +50,7 @@ class Receipt:
     cloned: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True, gc=False):
     """An arrival on its way. `looked`: it missed once, and a full look was taken since."""
 
     arrival: Arrival
@@ -135,24 +134,22 @@ class Receiver:
 
     def _resolve(self, arrivals: Sequence[Arrival]) -> list[_Resolved]:
         wanted = [
-            (index, push)
+            (index, push, (push.urls, push.branch or ""))
             for index, arrival in enumerate(arrivals)
             for push in arrival.delivery.pushes
             if _not_followed(push) is None
         ]
         # In a storm most pushes ask for the same.
-        queries = dict.fromkeys((push.urls, push.branch or "") for _, push in wanted)
-        answers = self._checkouts().match_many(list(queries)) if queries else []
+        queries = list(dict.fromkeys(query for _, _, query in wanted))
+        answers = self._checkouts().match_many(queries) if queries else []
         matches = dict(zip(queries, answers, strict=True))
         found: dict[int, list[tuple[Push, Match]]] = {}
-        for index, push in wanted:
-            match = matches[push.urls, push.branch or ""]
-            found.setdefault(index, []).append((push, match))
+        for index, push, query in wanted:
+            found.setdefault(index, []).append((push, matches[query]))
         return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
+class _Resolved(msgspec.Struct, frozen=True, gc=False):
     """What to record for an arrival, whether its repository is cloned here, and what is near.
 
     `missed`: no checkout follows a branch that was pushed, as far as is known without a look.

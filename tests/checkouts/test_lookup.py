@@ -179,6 +179,7 @@ class TestAMomentAgo:
     @pytest.fixture(autouse=True)
     def first(self, checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(lookup, "LOOK_SHARE", 1e-9)  # so that only a miss looks at everything
+        monkeypatch.setattr(lookup, "REREAD_SHARE", float("inf"))  # however slow the machine
         path = fabricate(repodir / "first")
         assert found(checkouts) == ["first"]
         return path

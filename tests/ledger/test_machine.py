@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
 from gitreload.ledger import queue
 from gitreload.ledger.record import Recorder
@@ -56,12 +56,8 @@ def join_without_looking(plant: pytest.MonkeyPatch) -> None:
 
 def run_the_newest_first(plant: pytest.MonkeyPatch) -> None:
     """What has waited longest waits on."""
-    real = queue.job_query
-
-    def newest_first() -> Select[Any]:
-        return real().order_by(jobs.c.due_at.desc())
-
-    plant.setattr(queue, "job_query", newest_first)
+    newest_first = queue._DUE.order_by(None).order_by(jobs.c.due_at.desc())
+    plant.setattr(queue, "_DUE", newest_first)
 
 
 @pytest.mark.parametrize("bug", [lose_what_is_merged, join_without_looking, run_the_newest_first])

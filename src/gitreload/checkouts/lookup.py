@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,25 @@ from gitreload.settings import Settings
 # whenever it costs no more than this share of the time since the last look: every 0.1 s where there
 # are a few checkouts, every 20 s where there are ten thousand.
 LOOK_SHARE = 0.005
+# Clones that git is still making are read again for this share of the time: a few at each push.
+REREAD_SHARE = 0.05
+
+
+class _Paced:
+    """Something that may take no more than its share of the time."""
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._cost = 0.0
+
+    def due(self, now: float, share: float) -> bool:
+        return now - self._began > self._cost / share
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._began, self._cost = began, time.monotonic() - began
 
 
 class Checkouts:
@@ -36,8 +57,8 @@ class Checkouts:
     ) -> None:
         self._index = Index(repodir, remotes, identities or Identities())
         self._lock = threading.Lock()
-        self._began: float | None = None
-        self._cost = 0.0
+        self._looks = _Paced()
+        self._rereads = _Paced()
         self._named: dict[str, list[Checkout]] | None = None
 
     @classmethod
@@ -83,16 +104,15 @@ class Checkouts:
 
     def _glance(self, now: float) -> None:
         """See what a push may touch: new names, clones that git was making; or everything."""
-        due = self._began is None or now - self._began > self._cost / LOOK_SHARE
-        if due or self._index.changed():
+        if self._looks.due(now, LOOK_SHARE) or self._index.changed():
             self._look()
-        else:
-            self._index.reread_incomplete()
+        elif self._rereads.due(now, REREAD_SHARE):
+            with self._rereads.going_on():
+                self._index.reread_incomplete()
 
     def _look(self) -> None:
-        began = time.monotonic()
-        self._index.look()
-        self._began, self._cost = began, time.monotonic() - began
+        with self._looks.going_on():
+            self._index.look()
         self._named = None
 
     def _matches(self, wanted: Sequence[Wanted]) -> list[Match]:

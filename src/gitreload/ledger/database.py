@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from gitreload.model import GitreloadError, PermanentError
 SQLITE_MINIMUM = (3, 35, 0)
 # How long a writer waits for another process's transaction. All of ours take milliseconds.
 BUSY_SECONDS = 15.0
+# How often it looks whether that has ended. SQLite itself would sleep for up to 100 ms, while
+# others take their turn again and again.
+TURN_SECONDS = 0.0005
 FILE_NAME = "ledger.sqlite3"
 # Errors of what we asked for, not of the world: they are for the one who asked.
 OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
@@ -43,11 +47,11 @@ class Database:
         self.gate = ForkGate()
         # SQLite's own wait for the write lock sleeps and polls; within a process we queue fairly.
         self._writer = threading.Lock()
-        self._durable = self._engine("FULL", "BEGIN IMMEDIATE")
-        self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE")
-        self._reader = self._engine("NORMAL", "BEGIN")
+        self._durable = self._engine("FULL", _begin_writing)
+        self._relaxed = self._engine("NORMAL", _begin_writing)
+        self._reader = self._engine("NORMAL", _begin_reading)
 
-    def _engine(self, synchronous: str, begin: str) -> Engine:
+    def _engine(self, synchronous: str, begin: Callable[[Connection], None]) -> Engine:
         engine = create_engine(
             "sqlite://",
             creator=self._connect,
@@ -62,10 +66,7 @@ class Database:
             connection.execute(f"PRAGMA synchronous={synchronous}")
             connection.execute("PRAGMA foreign_keys=ON")
 
-        @event.listens_for(engine, "begin")
-        def start(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
-
+        event.listen(engine, "begin", begin)
         return engine
 
     def _connect(self) -> sqlite3.Connection:
@@ -119,6 +120,28 @@ class Database:
     def close(self) -> None:
         for engine in (self._durable, self._relaxed, self._reader):
             engine.dispose()
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for the turn to write, also between processes. Raises what SQLite says at last."""
+    cursor = raw_cursor(connection)
+    cursor.execute("PRAGMA busy_timeout=0")
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(TURN_SECONDS)
+        else:
+            break
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
 
 def check_sqlite() -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
@@ -111,6 +112,42 @@ def get(connection: Connection, job_id: int) -> Job | None:
     return None if row is None else job_of(row)
 
 
+# What every claim needs, built once: to put the first together takes longer than to run it.
+_running = jobs.alias("running")
+_taken = exists().where(
+    in_state(State.RUNNING, _running),
+    or_(
+        _running.c.checkout_id == jobs.c.checkout_id,
+        and_(
+            jobs.c.action == Action.IMPORT.value,
+            _running.c.exclusion == checkouts.c.course_key,
+        ),
+    ),
+)
+_DUE = (
+    job_query()
+    .add_columns(checkouts.c.course_key)
+    .where(
+        in_state(State.QUEUED),
+        jobs.c.due_at <= bindparam("now"),
+        in_pool(bindparam("pool")),
+        ~_taken,
+    )
+    .order_by(jobs.c.due_at, jobs.c.id)
+    .execution_options(yield_per=8)
+)
+_START = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"))
+    .values(
+        state=State.RUNNING.value,
+        started_at=bindparam("started_at"),
+        exclusion=bindparam("exclusion"),
+    )
+)
+_NEW_ATTEMPT = insert(attempts).values(result="running").returning(attempts.c.id)
+
+
 def claim(
     connection: Connection,
     worker: str,
@@ -122,25 +159,7 @@ def claim(
 
     `lock(path)` tries to take the checkout's lock: children of a dead worker may still hold it.
     """
-    running = jobs.alias("running")
-    taken = exists().where(
-        in_state(State.RUNNING, running),
-        or_(
-            running.c.checkout_id == jobs.c.checkout_id,
-            and_(
-                jobs.c.action == Action.IMPORT.value,
-                running.c.exclusion == checkouts.c.course_key,
-            ),
-        ),
-    )
-    due = (
-        job_query()
-        .add_columns(checkouts.c.course_key)
-        .where(in_state(State.QUEUED), jobs.c.due_at <= now, in_pool(pool), ~taken)
-        .order_by(jobs.c.due_at, jobs.c.id)
-        .execution_options(yield_per=8)
-    )
-    with connection.execute(due) as rows:
+    with connection.execute(_DUE, {"now": now, "pool": pool}) as rows:
         for row in rows:
             held = lock(row.path)
             if held is not None:
@@ -150,34 +169,27 @@ def claim(
     found = job_of(row)
     exclusion = row.course_key if found.action is Action.IMPORT else None
     job = replace(found, state=State.RUNNING, started_at=now, exclusion=exclusion)
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job.id)
-        .values(state=job.state.value, started_at=now, exclusion=exclusion)
-    )
-    attempt = connection.execute(
-        insert(attempts)
-        .values(
-            job_id=job.id,
-            worker=worker,
-            marker=secrets.token_hex(8),
-            started_at=now,
-            result="running",
-        )
-        .returning(attempts)
-    ).one()
-    return Claimed(job, attempt_of(attempt), held)
+    started = {"job": job.id, "started_at": now, "exclusion": exclusion}
+    connection.execute(_START, started)
+    marker = secrets.token_hex(8)
+    attempt_id = connection.execute(
+        _NEW_ATTEMPT, {"job_id": job.id, "worker": worker, "marker": marker, "started_at": now}
+    ).scalar_one()
+    return Claimed(job, Attempt(attempt_id, job.id, worker, marker, now), held)
+
+
+_NEXT_DUE = (
+    select(jobs.c.due_at)
+    .join(checkouts, checkouts.c.id == jobs.c.checkout_id)
+    .where(in_state(State.QUEUED), jobs.c.due_at > bindparam("now"), in_pool(bindparam("pool")))
+    .order_by(jobs.c.due_at)
+    .limit(1)
+)
 
 
 def next_due(connection: Connection, now: float, pool: str) -> float | None:
     """When the next job that now waits for its time comes due."""
-    return connection.execute(
-        select(jobs.c.due_at)
-        .join(checkouts, checkouts.c.id == jobs.c.checkout_id)
-        .where(in_state(State.QUEUED), jobs.c.due_at > now, in_pool(pool))
-        .order_by(jobs.c.due_at)
-        .limit(1)
-    ).scalar()
+    return connection.execute(_NEXT_DUE, {"now": now, "pool": pool}).scalar()
 
 
 def take_exclusion(connection: Connection, job: Job, key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
@@ -151,7 +152,7 @@ def in_state(state: State, table: FromClause = jobs) -> ColumnElement[bool]:
     return table.c.state == literal_column(f"'{state.value}'")
 
 
-def in_pool(pool: str) -> ColumnElement[bool]:
+def in_pool(pool: str | BindParameter[str]) -> ColumnElement[bool]:
     """Checkouts of `pool`, told to the planner as no use for an index.
 
     There are thousands of checkouts and few unfinished jobs: it must start from the jobs.

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -37,8 +36,7 @@ BODY_SECONDS = 30.0
 KEPT_HEADERS = ("content-type", "user-agent")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a sender gets: the status, and the four fields of every answer."""
 
     status: int
