@@ -81,6 +81,7 @@ class Site:
     ) -> Answer:
         """`messages` are what the server hands over; when they are used up, nothing more comes."""
         raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        path, _, query = path.partition("?")
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -89,7 +90,7 @@ class Site:
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "headers": raw,
             "client": None if peer is None else (peer, 4000),

@@ -39,6 +39,40 @@ def nothing_stays_in_flight() -> Iterator[None]:
     assert Hooks.in_flight == 0
 
 
+class TestForges:
+    """Every route takes every forge; the address may say which one it has to be."""
+
+    @pytest.mark.parametrize("query", ["", "?forge=github", "?x=1&forge=github"])
+    def test_the_named_forge_is_heard(self, site: Site, remote: Remote, query: str) -> None:
+        for route in ROUTES:
+            assert site.push(remote.url, path=f"{route}{query}").status == 404, "genuine"
+
+    @pytest.mark.parametrize("name", ["gitlab", "azure", "sourcehut"])
+    def test_another_forge_than_the_named_one_is_not(
+        self, site: Site, remote: Remote, name: str
+    ) -> None:
+        assert site.push(remote.url, path=f"/?forge={name}").outcome == (401, "refused")
+
+    @pytest.mark.parametrize("name", ["hub", "", "__init__"])
+    def test_a_name_that_is_none_is_told(self, site: Site, remote: Remote, name: str) -> None:
+        answer = site.push(remote.url, path=f"/?forge={name}")
+        assert answer.outcome == (400, "refused")
+        assert "expected one of forgejo, gitea" in answer.body["msg"]
+
+    def test_a_push_of_another_forge(self, site: Site) -> None:
+        project = {"git_http_url": "https://gitlab.example/org/course.git", "web_url": "x"}
+        payload = {"object_kind": "push", "ref": "refs/heads/main", "project": project}
+        headers = {
+            "Content-Type": "application/json",
+            "X-Gitlab-Event": "Push Hook",
+            "X-Gitlab-Token": SECRET.decode(),
+        }
+        body = json.dumps(payload).encode()
+        assert site.post(headers, body).outcome == (200, "ignored")  # GitLab disables after a 404
+        wrong = headers | {"X-Gitlab-Token": "another secret"}
+        assert site.post(wrong, body).outcome == (401, "refused")
+
+
 class TestOrder:
     """405, 413, 401, 400, 503, 404: each request has the next fault as well."""
 

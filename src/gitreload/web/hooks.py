@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -34,6 +35,7 @@ RETRY_AFTER_SECONDS = 30
 BODY_SECONDS = 30.0
 # Headers that are worth keeping with a delivery; none of them carries a secret.
 KEPT_HEADERS = ("content-type", "user-agent")
+_FORGE = re.compile(rb"(?:^|&)forge=([A-Za-z0-9_-]{0,32})(?:&|$)")
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -127,8 +129,9 @@ def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: b
     settings = runtime.config.settings
     secrets = tuple([secret.read() for secret in settings.webhook_secrets])
     unsigned = not secrets and (settings.allow_unsigned or is_local(scope))
+    keys = forges.Keys(secrets, unsigned=unsigned)
     try:
-        return forges.read(headers, body, forges.Keys(secrets, unsigned=unsigned), now=time.time())
+        return forges.read(headers, body, keys, forge=_pinned(scope), now=time.time())
     except forges.Refusal as refusal:
         logger.warning(
             "refused a delivery from %s (forge %s, hook %s): %s",
@@ -138,6 +141,12 @@ def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: b
             refusal,
         )
         raise _Refused(refusal.status, str(refusal)) from refusal
+
+
+def _pinned(scope: Scope) -> str | None:
+    """The forge that the hook's own address names: `?forge=gitlab`."""
+    named = _FORGE.search(scope["query_string"])
+    return named[1].decode() if named else None
 
 
 def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
