@@ -81,10 +81,20 @@ class TestBackup:
         host.done("backup", "copy")
         with closing(sqlite3.connect(host.folder / "copy")) as connection:
             connection.execute("CREATE TABLE mine (it)")
-            assert "copy-wal: end the program that has it open" in host.failed("backup", "copy")
+            told = "copy-wal has changes of another copy: end the program that has that open"
+            assert told in host.failed("backup", "copy")
 
 
 class TestAll:
+    def test_changes_that_an_earlier_copy_left_behind_would_damage_the_new(
+        self, host: Host, book: Book
+    ) -> None:
+        for left in ("copy-wal", "copy-journal"):
+            (host.folder / left).write_bytes(b"x")
+            assert f"{left} has changes of another copy" in host.failed("backup", "copy")
+            (host.folder / left).unlink()
+        host.done("backup", "copy")
+
     def test_help_and_version(self, host: Host) -> None:
         assert host.done("--version") == f"gitreload {__version__}\n"
         for name in ("serve", "worker", "list", "jobs", "show", "logs", "sync", "retry", "cancel",

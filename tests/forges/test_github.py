@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from fakes.forges import AFTER, BEFORE, NOW, SECRET, ZERO, announced, raw
 from fakes.github import github_push, headers, signed
 from gitreload.forges import Headers, Keys, Refusal, read
+from gitreload.forges import body as body_module
 from gitreload.forges.github import compose
 from gitreload.model import Delivery, GitreloadError, Push
 from gitreload.remotes import canonical
@@ -429,6 +431,13 @@ def test_a_form_of_a_million_fields_is_refused() -> None:
 )
 def test_a_payload_in_a_form_is_json_too(value: bytes) -> None:
     assert form_complaint(b"payload=" + value).startswith("the payload cannot be read: ")
+
+
+@given(value=st.text("%%%aF09z+=&", max_size=60).map(str.encode))
+def test_a_form_is_decoded_in_portions_as_at_once(value: bytes) -> None:
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(body_module, "PORTION", 5)
+        assert body_module._unquoted(value) == unquote_to_bytes(value.replace(b"+", b" "))
 
 
 def test_a_form_is_decoded_once() -> None:

@@ -148,6 +148,25 @@ def test_patience_ends_for_those_who_wait_and_begins_anew_for_who_comes_then(boo
     writer.stop()
 
 
+def test_everyone_has_a_patience_of_their_own(book: Book) -> None:
+    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=0.4)
+    writer.start()
+
+    async def scene() -> str:
+        early, _ = await submit_behind_a_held_one(writer, book, [1])
+        await asyncio.sleep(0.2)  # half of it
+        late = asyncio.create_task(writer.submit(2))
+        with pytest.raises(TimeoutError):
+            await early
+        await asyncio.sleep(0.02)  # they came within a moment of each other
+        book.open.set()
+        return await late
+
+    assert asyncio.run(scene()) == "written 2"
+    assert book.batches == [[0], [2]]
+    writer.stop()
+
+
 def test_several_event_loops_share_a_writer(writer: GroupCommit[int, str], book: Book) -> None:
     told: dict[int, list[str]] = {}
 

@@ -29,19 +29,19 @@ def backup(
 
 def _check_replaceable(file: Path) -> None:
     """Only what looks like an earlier copy: a slip of the hand must not cost anything else."""
+    for log in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-journal")):
+        if log.exists() and log.stat().st_size:
+            # SQLite would apply it to the new copy, and damage that.
+            raise GitreloadError(
+                f"{log} has changes of another {file}: end the program that has that open and "
+                f"remove {log}, or name another file"
+            )
     if not os.path.lexists(file):
         return
     if file.is_symlink() or not file.is_file() or not _is_database(file):
         raise GitreloadError(
             f"{file} is there and no copy of a ledger, so it is not replaced: name another file, "
             "or remove it first"
-        )
-    log = file.with_name(f"{file.name}-wal")
-    if log.exists() and log.stat().st_size:
-        # SQLite would apply it to the new copy, and damage that.
-        raise GitreloadError(
-            f"{file} has changes of its own in {log}: end the program that has it open, or name "
-            "another file"
         )
 
 

@@ -89,7 +89,8 @@ class EmbeddedEngine:
                 self._reap_one(worker, recover)
 
     def _entered(self) -> set[str]:
-        return {path.stem for path in self._locks.glob("*.lock")}
+        with _explained(self._locks):
+            return {path.stem for path in self._locks.glob("*.lock")}
 
     def _reap_one(self, worker: str, recover: Callable[[str], bool]) -> None:
         path = self._lock_path(worker)

@@ -15,6 +15,7 @@ from gitreload.forges.request import Headers, Malformed
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
+PORTION = 64 * 1024
 MAX_FIELDS = 16  # of a form; GitHub sends one
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
@@ -87,7 +88,7 @@ def without(body: bytes, keys: Iterable[str]) -> bytes:
 
 
 def _quoted(pattern: re.Pattern[bytes], value: bytes) -> bytes:
-    text = unquote_to_bytes(value.replace(b"+", b" "))
+    text = _unquoted(value)
     mended = pattern.sub(_REDACTED, text)
     return value if mended == text else quote_from_bytes(mended).encode()
 
@@ -212,4 +213,21 @@ def _form_payload(body: bytes) -> bytes:
     ]
     if len(values) != 1:
         raise Malformed(f"the form has {len(values)} fields named payload: expected one")
-    return unquote_to_bytes(values[0].replace(b"+", b" "))
+    return _unquoted(values[0])
+
+
+def _unquoted(value: bytes) -> bytes:
+    """The value of a form's field, decoded.
+
+    In portions, since the standard library takes 70 times the size of what is all escapes.
+    """
+    decoded = bytearray()
+    start = 0
+    while start < len(value):
+        end = start + PORTION
+        # An escape such as %7B is not cut.
+        while value[end - 1 : end] == b"%" or value[end - 2 : end - 1] == b"%":
+            end += 1
+        decoded += unquote_to_bytes(value[start:end].replace(b"+", b" "))
+        start = end
+    return bytes(decoded)

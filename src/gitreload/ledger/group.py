@@ -23,6 +23,8 @@ BATCH = 256
 # So many turns of the loop, some microseconds each, after which nothing more is on its way: a turn
 # answers, the next sends what was answered, and in the third come those who waited for that.
 QUIET_TURNS = 3
+# By how much a timer may come early.
+TIMER_SECONDS = 0.002
 
 
 class Stopped(Exception):  # noqa: N818 - what happened to the item
@@ -76,7 +78,7 @@ class GroupCommit(Generic[Item, Result]):
             if self._stopped:
                 raise Stopped
             turn = self._gathering.get(loop) or self._new_turn(loop)
-            turn.waiting.append(_Waiting(item, future))
+            turn.waiting.append(_Waiting(item, future, loop.time()))
         return await future
 
     def _new_turn(self, loop: asyncio.AbstractEventLoop) -> _Turn[Item, Result]:
@@ -112,20 +114,35 @@ class GroupCommit(Generic[Item, Result]):
         if turn is not None:
             loop.call_soon(self._hand_over, turn)
 
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop is closed: nobody waits there any more."""
+        with self._door:
+            self._served.discard(loop)
+            self._gathering.pop(loop, None)
+
     def _give_up(self, turn: _Turn[Item, Result]) -> None:
+        """Tell those of the turn whose patience has ended; look again for the next."""
+        assert self._patience is not None, "otherwise there is no timer"
+        ended = turn.loop.time() - self._patience + TIMER_SECONDS
+        late = [waiting for waiting in turn.waiting if waiting.since <= ended]
+        left = turn.waiting[len(late) :]
         with self._door:
             if self._gathering.get(turn.loop) is turn:
-                # Nothing of it is written any more, and who comes now has patience of their own.
-                del self._gathering[turn.loop]
-        for waiting in turn.waiting:
+                turn.waiting = left  # nothing of the late ones is written any more
+                if not left:
+                    del self._gathering[turn.loop]
+        for waiting in late:
             if not waiting.future.done():
                 waiting.future.set_exception(TimeoutError())
+        if left:
+            turn.timer = turn.loop.call_at(left[0].since + self._patience, self._give_up, turn)
 
     def _run(self) -> None:
         while (turn := self._ready.get()) is not None:
             for batch in turn.batches():
                 turn.wake(batch, self._results(batch))
-            turn.end(self._written)
+            if not turn.end(self._written):
+                self._forget(turn.loop)
 
     def _results(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
         try:
@@ -142,11 +159,12 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Waiting(Generic[Item, Result]):
-    __slots__ = ("future", "item")
+    __slots__ = ("future", "item", "since")
 
-    def __init__(self, item: Item, future: asyncio.Future[Result]) -> None:
+    def __init__(self, item: Item, future: asyncio.Future[Result], since: float) -> None:
         self.item = item
         self.future = future
+        self.since = since
 
 
 class _Turn(Generic[Item, Result]):
@@ -173,10 +191,11 @@ class _Turn(Generic[Item, Result]):
         if not self._call(_settle, settled):
             logger.info("%d senders were gone before their answer", len(settled))
 
-    def end(self, then: Callable[[asyncio.AbstractEventLoop], None]) -> None:
+    def end(self, then: Callable[[asyncio.AbstractEventLoop], None]) -> bool:
+        """Let the loop know that all is written; whether it still runs."""
         if self.timer is not None:
             self._call(self.timer.cancel)
-        self._call(then, self.loop)
+        return self._call(then, self.loop)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> bool:
         """Whether the loop will do it: it may be closed, where its server did not wait."""

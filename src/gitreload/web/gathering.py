@@ -1,11 +1,16 @@
-"""Head and body of an answer in one packet: a protocol for uvicorn."""
+"""uvicorn's protocol: quicker for short answers, and with limits for who has proven nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# A connection on which no request gets whole, or begins, between two looks is closed. Bodies that
+# come slowly are told so before, by their route.
+LOOK_SECONDS = 30.0
 
 
 class GatheringProtocol(HttpToolsProtocol):
@@ -16,16 +21,43 @@ class GatheringProtocol(HttpToolsProtocol):
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_Gathering(transport, self.loop))
+        super().connection_made(_Gathering(transport, self.loop, self.pipeline))
+        self._watch = self.loop.call_later(LOOK_SECONDS, self._look, None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.pipeline and not self.transport.is_closing():
+            # It resumed while the last request that had come along was still in the pipeline.
+            self.transport.resume_reading()
+
+    def _look(self, before: object) -> None:
+        """Close a connection that holds a descriptor, and has sent no whole request since."""
+        cycle = self.cycle
+        idle = cycle is not None and cycle.response_complete
+        # While it is idle between requests, uvicorn's own timer runs, until something comes.
+        unfinished = (
+            self.timeout_keep_alive_task is None if idle else cycle is None or (cycle.more_body)
+        )
+        if unfinished and cycle is before:
+            self.transport.close()
+        else:
+            self._watch = self.loop.call_later(LOOK_SECONDS, self._look, cycle)
 
 
 class _Gathering(asyncio.Transport):
-    """The transport it is given, but for `write`."""
+    """The transport it is given, but for `write`, and for reading while requests wait in line."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, waiting: Sized
+    ) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
+        self._waiting = waiting
         self._gathered: list[bytes] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -35,7 +67,7 @@ class _Gathering(asyncio.Transport):
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, []
-        if gathered:
+        if gathered and not self._transport.is_closing():  # the sender may be gone meanwhile
             self._transport.write(b"".join(gathered))
 
     def close(self) -> None:
@@ -55,7 +87,10 @@ class _Gathering(asyncio.Transport):
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        self._transport.resume_reading()
+        # uvicorn resumes with each answer, and would take in further requests without end from a
+        # sender that does not wait for answers.
+        if not self._waiting:
+            self._transport.resume_reading()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._flush()
