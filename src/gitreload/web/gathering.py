@@ -37,15 +37,21 @@ class GatheringProtocol(HttpToolsProtocol):
     def _look(self, before: object) -> None:
         """Close a connection that holds a descriptor, and has sent no whole request since."""
         cycle = self.cycle
-        idle = cycle is not None and cycle.response_complete
-        # While it is idle between requests, uvicorn's own timer runs, until something comes.
-        unfinished = (
-            self.timeout_keep_alive_task is None if idle else cycle is None or (cycle.more_body)
-        )
-        if unfinished and cycle is before:
+        if cycle is before and self._unfinished():
             self.transport.close()
         else:
             self._watch = self.loop.call_later(LOOK_SECONDS, self._look, cycle)
+
+    def _unfinished(self) -> bool:
+        """Whether the sender has to go on: not while we let it wait."""
+        if self.pipeline:
+            return False
+        if self.cycle is None:
+            return True
+        if self.cycle.response_complete:
+            # Between requests uvicorn's own timer runs, until something comes.
+            return self.timeout_keep_alive_task is None
+        return self.cycle.more_body
 
 
 class _Gathering(asyncio.Transport):
