@@ -69,7 +69,8 @@ class Receiver:
         self._record: GroupCommit[_Asked, Receipt | None] = GroupCommit(
             self._write, "ledger", DEADLINE_SECONDS
         )
-        # Misses wait for a look at all of REPODIR: apart, so that they never delay a hit.
+        # Misses wait for a look at all of REPODIR, in a thread of their own: until it comes they
+        # keep nobody waiting, and while it lasts hits wait for it too.
         self._look: GroupCommit[_Asked, None] = GroupCommit(self._look_again, "looks")
         self._looked_at = 0.0
 
@@ -109,8 +110,10 @@ class Receiver:
     def _look_again(self, waiting: Sequence[_Asked]) -> list[None]:
         # At most one a second: a flood of foreign pushes must not become a flood of file access.
         time.sleep(max(0.0, self._looked_at + LOOK_SECONDS - time.monotonic()))
-        self._checkouts().look()
-        self._looked_at = time.monotonic()
+        try:
+            self._checkouts().look()
+        finally:
+            self._looked_at = time.monotonic()
         return [None] * len(waiting)
 
     def _write(self, asked: Sequence[_Asked]) -> list[Receipt | None]:

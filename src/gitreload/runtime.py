@@ -184,9 +184,9 @@ class Runtime:
     def _prune(self, ledger: Ledger) -> None:
         if time.monotonic() - self._pruned_at < PRUNE_SECONDS and self._pruned_at:
             return
-        self._pruned_at = time.monotonic()
         settings = self.config.settings
         ledger.prune(settings.history_days, settings.history_mb)
+        self._pruned_at = time.monotonic()
 
     def _fill_slots(self, ledger: Ledger, engine: Engine) -> None:
         """A slot is a lock: whichever process holds it works. So NUM_THREADS counts per host."""

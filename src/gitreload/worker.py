@@ -24,7 +24,6 @@ from gitreload.model import (
     Interrupted,
     Job,
     PermanentError,
-    TransientError,
 )
 
 logger = logging.getLogger(__name__)
@@ -145,7 +144,8 @@ class Worker:
             return run.interrupted(str(error))
         except PermanentError as error:
             return run.failed(str(error))
-        except TransientError as error:
+        except GitreloadError as error:
+            # It may pass by itself: the remote, the machine, or the ledger's disk.
             return self._again(run, str(error))
         except Exception as error:
             # A defect of ours must not lose the job: it stays, and the log has the traceback.

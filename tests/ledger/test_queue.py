@@ -125,6 +125,18 @@ class TestClaim:
         desk.fail(first)
         assert desk.ledger.take_exclusion(second.job, "key")
 
+    def test_who_waits_for_a_key_is_not_claimed_meanwhile(self, desk: Desk) -> None:
+        desk.push("a", "b")
+        first, second = desk.claim(), desk.claim()
+        assert desk.ledger.take_exclusion(first.job, "key")
+        assert not desk.ledger.take_exclusion(second.job, "key")
+        desk.ledger.postpone(second, "the key is taken", 1, 0)
+        second.lock.release()
+        desk.clock.advance(2)
+        assert desk.ledger.claim("worker") is None, "the import of a goes on"
+        desk.succeed(first)
+        assert desk.claim().job.directory == "b"
+
     @pytest.mark.parametrize("ending", ["try_again", "crash", "succeed", "fail"])
     def test_every_ending_frees_the_key(self, desk: Desk, ending: str) -> None:
         desk.push("a", "b")

@@ -20,6 +20,8 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the copy.")],
 ) -> None:
     """Copy the ledger to FILE, also while the server works. An earlier copy is replaced."""
+    if not file.name:
+        raise GitreloadError(f"{file} is a directory: name the file that the copy is to be")
     with existing_ledger(load_settings()) as ledger:
         if file.resolve() != ledger.database.path.resolve():  # which the ledger itself refuses
             _check_replaceable(file)

@@ -27,7 +27,7 @@ from gitreload.forges.body import (
     revision,
 )
 from gitreload.forges.compose import Announcement, compact, origin
-from gitreload.forges.request import Headers, Keys, Malformed, Unauthentic
+from gitreload.forges.request import LOOK_BYTES, Headers, Keys, Malformed, Unauthentic
 from gitreload.forges.signatures import require_sha256, sha256
 from gitreload.model import Delivery, Push
 
@@ -83,7 +83,7 @@ def authenticate(headers: Headers, body: bytes, keys: Keys, _now: float) -> tupl
     try:
         return require_sha256(SIGNATURE, headers, body, keys, prefix=PREFIX)
     except Unauthentic as error:
-        if error.why == "wrong secret" and is_form(headers):
+        if error.why == "wrong secret" and is_form(headers) and len(body) <= LOOK_BYTES:
             _explain(headers, body, keys)
         raise
 

@@ -199,12 +199,13 @@ def take_exclusion(connection: Connection, job: Job, key: str) -> bool:
             in_state(State.RUNNING), jobs.c.exclusion == key, jobs.c.id != job.id
         )
     ).first()
-    if taken is not None:
-        return False
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(exclusion=key))
+    # Also where it is taken: then the job is not claimed again before that run has ended.
     connection.execute(
         update(checkouts).where(checkouts.c.id == job.checkout_id).values(course_key=key)
     )
+    if taken is not None:
+        return False
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(exclusion=key))
     return True
 
 
