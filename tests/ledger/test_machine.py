@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection
 
-from gitreload.ledger import queue
+from gitreload.ledger import claiming, queue
 from gitreload.ledger.record import Recorder
 from gitreload.ledger.tables import jobs
 from gitreload.model import Action, Outcome
@@ -56,8 +56,8 @@ def join_without_looking(plant: pytest.MonkeyPatch) -> None:
 
 def run_the_newest_first(plant: pytest.MonkeyPatch) -> None:
     """What has waited longest waits on."""
-    newest_first = queue._DUE.order_by(None).order_by(jobs.c.due_at.desc())
-    plant.setattr(queue, "_DUE", newest_first)
+    newest_first = claiming._DUE.order_by(None).order_by(jobs.c.due_at.desc())
+    plant.setattr(claiming, "_DUE", newest_first)
 
 
 @pytest.mark.parametrize("bug", [lose_what_is_merged, join_without_looking, run_the_newest_first])

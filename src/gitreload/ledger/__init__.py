@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 
-from gitreload.ledger import history, logs, migrate, queue, statedir, views
+from gitreload.ledger import claiming, history, logs, migrate, queue, statedir, views
+from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
-from gitreload.ledger.queue import Claimed, Revisions
+from gitreload.ledger.queue import Revisions
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
 from gitreload.ledger.tables import workers
@@ -134,7 +135,7 @@ class Ledger:
 
         try:
             with self.database.write(durable=False) as connection:
-                return queue.claim(connection, worker, self.clock(), lock, self.pool)
+                return claiming.claim(connection, worker, self.clock(), lock, self.pool)
         except BaseException:
             # Nothing was claimed: a lock that nobody knows of would keep the checkout for ever.
             for held in taken:
@@ -151,11 +152,11 @@ class Ledger:
 
     def next_due(self) -> float | None:
         with self.database.read() as connection:
-            return queue.next_due(connection, self.clock(), self.pool)
+            return claiming.next_due(connection, self.clock(), self.pool)
 
     def take_exclusion(self, job: Job, key: str) -> bool:
         with self.database.write(durable=False) as connection:
-            return queue.take_exclusion(connection, job, key)
+            return claiming.take_exclusion(connection, job, key)
 
     def note_group(self, attempt: Attempt, group: Group) -> None:
         with self.database.write(durable=False) as connection:
