@@ -9,6 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import func, select
+
+from gitreload.ledger import Ledger
+from gitreload.ledger.tables import deliveries, jobs
+
 T = TypeVar("T")
 
 
@@ -31,6 +36,16 @@ def git(*args: str, cwd: Path | str) -> str:
     done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
     return done.stdout.strip()
+
+
+def counts(ledger: Ledger) -> tuple[int, int]:
+    """How many deliveries and jobs the ledger holds."""
+    with ledger.database.read() as connection:
+        held, owed = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (deliveries, jobs)
+        )
+    return held, owed
 
 
 class Remote:

@@ -195,6 +195,16 @@ class TestFailures:
         assert "ZeroDivisionError('oh')" in bench.log(job_id)
         assert "Traceback" in caplog.text
 
+    def test_a_ledger_that_is_away_during_an_import_is_a_transient_one(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.importer.action = raises(LedgerUnavailable("the disk is full"))
+        job_id = bench.sync()
+        job = bench.run()
+        assert (job.state, job.tries, job.error) == (State.QUEUED, 1, "the disk is full")
+        assert "failed: the disk is full; trying again in 5 s (try 1)" in bench.log(job_id)
+        assert "Traceback" not in caplog.text
+
     def test_a_checkout_that_is_gone_or_elsewhere_is_told(self, bench: Bench) -> None:
         job_id = bench.sync()
         shutil.rmtree(bench.repodir / "course")

@@ -6,7 +6,7 @@ made for every push is a frozen struct, which takes an eighth of a frozen datacl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -204,7 +204,6 @@ class Imported:
 
     course_key: str | None
     settings: str
-    notes: tuple[str, ...] = field(default=())
 
 
 class GitreloadError(Exception):

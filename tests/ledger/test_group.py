@@ -11,7 +11,7 @@ import pytest
 from gitreload.ledger import Ledger, LedgerUnavailable, Recorded
 from gitreload.ledger.group import BATCH, GroupCommit, Stopped
 from gitreload.model import Outcome
-from helpers import wait_until
+from helpers import counts, wait_until
 
 from .builders import Clock, a_checkout, an_entry
 
@@ -275,7 +275,7 @@ def test_with_a_ledger_each_batch_is_one_transaction(ledger: Ledger, clock: Cloc
     recorded = [one for one in told if isinstance(one, Recorded)]
     assert len(recorded) == 53
     assert recorded[0].outcome is Outcome.QUEUED
-    assert ledger.counts() == (53, 6), "nothing of the refused one, nothing twice"
+    assert counts(ledger) == (53, 6), "nothing of the refused one, nothing twice"
 
 
 def test_a_ledger_that_is_away_is_told_to_each(ledger: Ledger, clock: Clock) -> None:

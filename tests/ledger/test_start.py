@@ -31,6 +31,15 @@ def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path: Path) -
     assert made == _schema_of_metadata(tmp_path / "direct.sqlite3")
 
 
+def test_one_line_tells_that_the_ledger_was_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    Ledger.open(tmp_path).close()
+    Ledger.open(tmp_path).close()
+    assert caplog.messages == [f"made the ledger {database_file(tmp_path)}, version 0001"]
+
+
 def _schema(connection: object) -> dict[str, str]:
     assert isinstance(connection, sqlite3.Connection)
     found = connection.execute(

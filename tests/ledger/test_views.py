@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitreload.ledger import Ledger
 from gitreload.model import Action, State
+from helpers import counts
 
 from .builders import Desk, revision
 
@@ -96,4 +97,4 @@ def test_what_is_not_there_is_none(ledger: Ledger) -> None:
     assert ledger.deliveries(1) == []
     assert ledger.last_results() == {}
     assert ledger.next_due() is None
-    assert ledger.counts() == (0, 0)
+    assert counts(ledger) == (0, 0)

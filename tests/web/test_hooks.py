@@ -25,7 +25,7 @@ from gitreload.runtime import Runtime
 from gitreload.web import hooks
 from gitreload.web.app import build
 from gitreload.web.hooks import BODY_LIMIT, Hooks
-from helpers import Remote, wait_until
+from helpers import Remote, counts, wait_until
 
 from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk
 
@@ -143,7 +143,7 @@ def test_a_sender_that_goes_away_leaves_nothing(
 ) -> None:
     answer = unsigned.ask("POST", "/", {}, [*before, {"type": "http.disconnect"}])
     assert answer.outcome == (400, "refused")
-    assert unsigned.ledger.counts() == (0, 0)
+    assert counts(unsigned.ledger) == (0, 0)
 
 
 def test_a_sender_that_never_ends_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_a_refusal_is_logged_without_the_secret_or_the_signature(
     assert "4711" in caplog.text
     for text in (SECRETS_OWN_TEXT, headers["X-Hub-Signature-256"].removeprefix("sha256=")):
         assert text not in caplog.text + answer.text
-    assert site.ledger.counts() == (0, 0)
+    assert counts(site.ledger) == (0, 0)
 
 
 def test_a_secret_that_a_forge_sends_in_the_body_is_not_stored(site: Site, remote: Remote) -> None:

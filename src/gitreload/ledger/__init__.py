@@ -294,10 +294,6 @@ class Ledger:
         with self.database.read() as connection:
             return views.imported(connection, job.checkout_id)
 
-    def counts(self) -> tuple[int, int]:
-        with self.database.read() as connection:
-            return history.counts(connection)
-
     # Upkeep.
 
     def prune(self, days: int, mebibytes: int) -> int:

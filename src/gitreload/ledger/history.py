@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, text
 
 from gitreload.ledger.database import Database
 from gitreload.ledger.tables import bodies, deliveries, job_deliveries, jobs
@@ -78,12 +78,3 @@ def _size(database: Database) -> int:
         free = connection.execute(text("PRAGMA freelist_count")).scalar_one()
         size = connection.execute(text("PRAGMA page_size")).scalar_one()
     return int((pages - free) * size)
-
-
-def counts(connection: Connection) -> tuple[int, int]:
-    """How many deliveries and jobs the ledger holds."""
-    held = [
-        connection.execute(select(func.count()).select_from(table)).scalar_one()
-        for table in (deliveries, jobs)
-    ]
-    return held[0], held[1]

@@ -5,10 +5,12 @@ Alembic is slow to load, so it is loaded only where the version differs.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from gitreload import logs
 from gitreload.ledger.database import Database, unavailable
 from gitreload.locks import Lock
 from gitreload.model import PermanentError
@@ -35,6 +37,13 @@ def migrate(database: Database, state_dir: Path) -> None:
                 )
             if version != VERSION:
                 _upgrade(connection)
+        # Once it is committed.
+        if version is None:
+            logs.start.info("made the ledger %s, version %s", database.path, VERSION)
+        elif version != VERSION:
+            logs.start.info(
+                "brought the ledger %s from version %s to %s", database.path, version, VERSION
+            )
 
 
 def _lock(state_dir: Path) -> Lock:
@@ -57,6 +66,8 @@ def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    # It tells of itself, step by step; we say what came of it.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", "gitreload.ledger:migrations")
     config.attributes["connection"] = connection
