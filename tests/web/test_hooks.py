@@ -53,7 +53,9 @@ class TestForges:
     ) -> None:
         assert site.push(remote.url, path=f"/?forge={name}").outcome == (401, "refused")
 
-    @pytest.mark.parametrize("name", ["hub", "", "__init__"])
+    @pytest.mark.parametrize(
+        "name", ["hub", "", "__init__", "github ", "git%68ub", "git\x7fhub", "é", "x" * 99]
+    )
     def test_a_name_that_is_none_is_told(self, site: Site, remote: Remote, name: str) -> None:
         answer = site.push(remote.url, path=f"/?forge={name}")
         assert answer.outcome == (400, "refused")

@@ -35,7 +35,7 @@ RETRY_AFTER_SECONDS = 30
 BODY_SECONDS = 30.0
 # Headers that are worth keeping with a delivery; none of them carries a secret.
 KEPT_HEADERS = ("content-type", "user-agent")
-_FORGE = re.compile(rb"(?:^|&)forge=([A-Za-z0-9_-]{0,32})(?:&|$)")
+_FORGE = re.compile(rb"(?:^|&)forge=([^&]*)")
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -144,9 +144,10 @@ def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: b
 
 
 def _pinned(scope: Scope) -> str | None:
-    """The forge that the hook's own address names: `?forge=gitlab`."""
-    named = _FORGE.search(scope["query_string"])
-    return named[1].decode() if named else None
+    """The forge that the hook's own address names (`?forge=gitlab`), whether it exists or not."""
+    query = scope["query_string"]
+    named = _FORGE.search(query) if query else None
+    return named[1].decode("ascii", "replace") if named else None
 
 
 def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
