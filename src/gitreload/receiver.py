@@ -204,6 +204,6 @@ def _reached(targets: Iterable[Target]) -> str:
 def _receipt(resolved: _Resolved, recorded: Recorded) -> Receipt:
     entry = resolved.entry
     for near in resolved.near:
-        logger.warning("delivery %d reached no checkout: %s", recorded.delivery, near)
+        logger.warning("delivery %d: %s", recorded.delivery, near)
     message = SENTENCES[recorded.outcome].format(entry.arrival.action, entry.detail)
     return Receipt(recorded.outcome, message, recorded.delivery, recorded.jobs, resolved.cloned)

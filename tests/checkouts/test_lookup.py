@@ -124,18 +124,29 @@ class TestMatching:
         fabricate(repodir / "course", origin="https://user:secret@example.org/other/Course.git")
         fabricate(repodir / "org" / "renamed", origin="git@example.org:third/course.git")
         fabricate(repodir / "elsewhere", origin="https://example.org/org/elsewhere")
-        matched = checkouts.match([URL], "main")
+        pushed = URL.replace("//", "//user:sesame@"), "git@example.org:org/course.git"
+        matched = checkouts.match(pushed, "main")
         assert not matched.known
-        advice = "if that is the same repository, add its URL to REPOS."
+        missed = "a push for https://***@example.org/org/course.git (branch main) reached nobody; "
+        advice = "; if it is the same repository, add the pushed URL to REPOS."
         assert sorted(matched.near) == [
-            f"course follows example.org/other/Course; {advice}course.REMOTES",
-            f"org/renamed follows example.org/third/course; {advice}org/renamed.REMOTES",
+            (
+                f"{missed}course follows https://***@example.org/other/Course.git"
+                f"{advice}course.REMOTES"
+            ),
+            (
+                f"{missed}org/renamed follows git@example.org:third/course.git"
+                f"{advice}org/renamed.REMOTES"
+            ),
         ]
 
     def test_a_near_miss_without_a_remote(self, checkouts: Checkouts, repodir: Path) -> None:
         git("init", "-q", "course", cwd=repodir)
         assert checkouts.match([URL], "main").near == (
-            "course has no remote named origin: run `git remote add origin URL` in it",
+            (
+                f"a push for {URL} (branch main) reached nobody; "
+                "course has no remote named origin: run `git remote add origin URL` in it"
+            ),
         )
 
     def test_what_is_told_is_bounded(self, checkouts: Checkouts, repodir: Path) -> None:

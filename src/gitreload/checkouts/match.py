@@ -21,7 +21,8 @@ class Match:
 
     `found` are the checkouts that follow the pushed branch. `known` tells whether the repository is
     cloned here at all, on whatever branch. `reasons` say why further checkouts of it are not
-    touched. `near` tells, where nothing is `known`, which checkouts only have the same name.
+    touched. `near` tells, where nothing is `known`, which checkouts only have the same name: a
+    sentence each, with the URL that was pushed to.
     """
 
     found: tuple[Checkout, ...] = ()
@@ -34,19 +35,24 @@ class Match:
 class Wanted:
     """A push, as far as it selects checkouts."""
 
+    urls: tuple[str, ...]
     identities: frozenset[str]
     branch: str
 
     @classmethod
     def of(cls, urls: Sequence[str], branch: str) -> Wanted:
         # What is longer is no URL, and not worth remembering.
-        return cls(_identities(tuple(url for url in urls if len(url) <= MAX_URL)), branch)
+        short = tuple(url for url in urls if len(url) <= MAX_URL)
+        return cls(short, _identities(short), branch)
 
     def near(self, named: Mapping[str, list[Checkout]]) -> tuple[str, ...]:
         """What to tell of those that may be meant: 0.2 went by the name alone."""
-        names = sorted(map(_last_part, self.identities))
-        misses = dict.fromkeys(_near_miss(each) for name in names for each in named.get(name, ()))
-        return tuple(misses)[:MOST_NEAR]
+        misses: dict[str, str] = {}
+        for url in self.urls:
+            identity = canonical(url)
+            for checkout in named.get(_last_part(identity), ()) if identity else ():
+                misses.setdefault(checkout.path, _near_miss(checkout, mask(url), self.branch))
+        return tuple(misses.values())[:MOST_NEAR]
 
 
 def matches(wanted: Iterable[Wanted], checkouts: Iterable[Checkout]) -> list[Match]:
@@ -101,14 +107,14 @@ def _reason(checkout: Checkout, branch: str) -> str:
     return f"{_shown(checkout.directory)} follows {_shown(follows)}, not {_shown(branch)}"
 
 
-def _near_miss(checkout: Checkout) -> str:
+def _near_miss(checkout: Checkout, url: str, branch: str) -> str:
+    missed = f"a push for {_shown(url)} (branch {_shown(branch)}) reached nobody"
     if checkout.origin is None:
-        return checkout.problem or f"{_shown(checkout.directory)} has no remote"
+        return f"{missed}; {checkout.problem or f'{_shown(checkout.directory)} has no remote'}"
     name = _shown(checkout.directory)
-    remote = canonical(checkout.origin) or mask(checkout.origin)
     return (
-        f"{name} follows {_shown(remote)}; if that is the same repository, add its URL to "
-        f"REPOS.{name}.REMOTES"
+        f"{missed}; {name} follows {_shown(mask(checkout.origin))}; if it is the same repository, "
+        f"add the pushed URL to REPOS.{name}.REMOTES"
     )
 
 
