@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from fakes.forges import AFTER, BEFORE, NOW, ZERO, raw
 from fakes.forges.everyone import SENDERS
 from fakes.forges.sender import Move, Request, Sender
-from gitreload.forges import FORGES, Keys, Refusal, read
+from gitreload.forges import FORGES, Keys, Refusal, kept, read, redacted
+from gitreload.forges import pushes as stored_pushes
 from gitreload.model import Delivery, Push
 from gitreload.remotes import canonical
 
 everyone = pytest.mark.parametrize("sender", SENDERS, ids=str)
 
+PROOFS = frozenset[bytes]().union(*(forge.proofs for forge in FORGES))
 TABLE = {
     "branch update": [Move()],
     "branch with a slash": [Move("refs/heads/feature/a")],
@@ -122,6 +124,16 @@ def test_a_forge_that_is_named_reads_the_same(sender: Sender) -> None:
     headers = raw(request.headers)
     named = read(headers, request.body, sender.keys, forge=sender.forge, now=NOW)
     assert named == understood(sender, request)
+
+
+@everyone
+def test_what_is_stored_of_a_delivery_tells_its_pushes_again(sender: Sender) -> None:
+    for request in sender.push(TABLE["several refs"]):
+        headers = raw(request.headers)
+        stored = kept(sender.forge, headers), redacted(sender.forge, request.body)
+        assert not {name.encode() for name, _ in stored[0]} & PROOFS
+        again = stored_pushes(sender.forge, *stored, sender.keys.paths)
+        assert again == understood(sender, request).pushes
 
 
 @everyone

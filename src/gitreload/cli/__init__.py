@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from gitreload import __version__
-from gitreload.cli import backup, checkouts, queue, send, serve, settings, sync
+from gitreload.cli import backup, checkouts, deliveries, queue, send, serve, settings, sync
 from gitreload.cli.errors import Commands
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(queue.logs)
 app.command()(sync.sync)
 app.command()(queue.retry)
 app.command()(queue.cancel)
+app.command()(deliveries.deliveries)
 app.command()(send.send)
 app.command()(settings.config)
 app.command()(backup.backup)

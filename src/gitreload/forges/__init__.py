@@ -5,8 +5,9 @@ A forge is a module that has what `Forge` lists, and a place in `FORGES`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import structs
 
@@ -23,7 +24,7 @@ from gitreload.forges import (
     sourcehut,
     standard,
 )
-from gitreload.forges.body import without
+from gitreload.forges.body import json_of, tree, without
 from gitreload.forges.compose import Announcement
 from gitreload.forges.request import (
     LOOK_BYTES,
@@ -34,22 +35,26 @@ from gitreload.forges.request import (
     Refusal,
     Unauthentic,
     Unsigned,
-    kept,
 )
-from gitreload.model import Delivery
+from gitreload.model import Delivery, Push
 from gitreload.remotes import mask
 from gitreload.visible import visible
 
 __all__ = [
+    "BY_NAME",
     "FORGES",
+    "SECRET_FIELDS",
     "Announcement",
     "Forge",
     "Headers",
     "Keys",
+    "Malformed",
     "Paths",
     "Refusal",
     "kept",
     "look",
+    "payload",
+    "pushes",
     "read",
     "redacted",
 ]
@@ -70,6 +75,10 @@ class Forge(Protocol):
     @property
     def secret_fields(self) -> tuple[str, ...]:
         """The keys of the JSON whose values are secrets, which must not be stored."""
+
+    @property
+    def told_in(self) -> tuple[str, ...]:
+        """The header fields, in lower case, that tell what a delivery is about; none is secret."""
 
     def recognises(self, headers: Headers, /) -> bool:
         """Whether the headers are this forge's. The first forge that says so reads the request."""
@@ -113,6 +122,8 @@ FORGES: tuple[Forge, ...] = (
 BY_NAME = {forge.name: forge for forge in FORGES}
 _PROOFS = frozenset[bytes]().union(*(forge.proofs for forge in FORGES))
 _FOREIGN = {forge.name: _PROOFS - forge.proofs for forge in FORGES}
+SECRET_FIELDS = tuple({field for forge in FORGES for field in forge.secret_fields})
+_KEPT = {forge.name: ("content-type", "user-agent", *forge.told_in) for forge in FORGES}
 
 
 def read(
@@ -147,6 +158,30 @@ def look(
 ) -> Delivery | None:
     """What a request claims, genuine or not; None where it cannot be understood, or is large."""
     return _look(_sender(headers, forge, paths), headers, body)
+
+
+def kept(forge: str, headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The header fields of a delivery of this forge that are stored with it, as (name, value).
+
+    They are what `pushes` needs, and tell an operator what it was about; none is a secret.
+    """
+    return headers.fit(_KEPT[forge])
+
+
+def pushes(
+    forge: str, headers: Iterable[tuple[str, str]], body: bytes, paths: Paths
+) -> tuple[Push, ...]:
+    """What a delivery told of that was genuine when it came, from what was stored of it.
+
+    Raises Malformed where that does not suffice, as of a body that was stored in part.
+    """
+    fields = Headers((name.encode(), value.encode()) for name, value in headers)
+    return _sender(fields, forge, paths).read(fields, body).pushes
+
+
+def payload(headers: Headers, body: bytes) -> Any:
+    """All that a request says, as JSON has it; raises Malformed."""
+    return tree(json_of(headers, body))
 
 
 def redacted(forge: str, body: bytes) -> bytes:

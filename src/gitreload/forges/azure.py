@@ -34,6 +34,7 @@ name = "azure"
 TOKEN = "X-Gitreload-Token"  # noqa: S105 - a header's name
 proofs = frozenset({TOKEN.lower().encode()})
 secret_fields = ()
+told_in = ()
 
 PUSH = "git.push"
 ACTIVITY, SUBSCRIPTION = "x-vss-activityid", "x-vss-subscriptionid"

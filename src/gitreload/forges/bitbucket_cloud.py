@@ -31,6 +31,8 @@ proofs = frozenset({b"x-hub-signature"})
 secret_fields = ()
 
 EVENT = "x-event-key"
+ATTEMPT = "x-attempt-number"
+told_in = (EVENT, ATTEMPT)
 HOOK = "x-hook-uuid"  # names the hook to everyone who sees a delivery, so it proves nothing
 SIGNATURE = "X-Hub-Signature"
 PREFIX = "sha256="
@@ -131,7 +133,7 @@ def read(headers: Headers, body: bytes) -> Delivery:
     """Understand an authentic request; raises Malformed."""
     text = json_of(headers, body)
     event = headers.short(EVENT) or "unknown"
-    attempt = headers.short("x-attempt-number") or ""
+    attempt = headers.short(ATTEMPT) or ""
     pushes: tuple[Push, ...] = ()
     if event == "repo:push":
         pushes = parse(_Push, text).told()

@@ -32,6 +32,7 @@ proofs = frozenset({b"x-hub-signature"})
 secret_fields = ()
 
 EVENT = "x-event-key"
+told_in = (EVENT,)
 SIGNATURE = "X-Hub-Signature"
 PREFIX = "sha256="
 PING = "diagnostics:ping"

@@ -113,6 +113,7 @@ class Family:
     def __init__(self, *brands: str, hub: bool = True, body_secret: bool = False) -> None:
         self.name = brands[0].lower()
         self._event = f"x-{self.name}-event"
+        self.told_in = (self._event,)
         self._body_secret = body_secret
         self._brands = (*brands, "GitHub") if hub else brands
         # The header fields that carry signatures, each with what precedes the hex digits.

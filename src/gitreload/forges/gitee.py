@@ -40,6 +40,7 @@ proofs = frozenset({b"x-gitee-token"})
 secret_fields = ("password", "sign")
 
 EVENT = "x-gitee-event"
+told_in = (EVENT,)
 TOKEN = "X-Gitee-Token"  # noqa: S105 - a header's name
 TIMESTAMP = "X-Gitee-Timestamp"
 

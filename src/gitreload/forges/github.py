@@ -39,6 +39,7 @@ EVENT = "x-github-event"
 SIGNATURE = "X-Hub-Signature-256"
 PREFIX = "sha256="
 TARGET = "x-github-hook-installation-target-type"
+told_in = (EVENT, TARGET, "x-github-hook-installation-target-id")
 
 
 class _Repository(Payload, frozen=True):

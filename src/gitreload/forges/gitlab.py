@@ -40,6 +40,8 @@ secret_fields = ()
 
 EVENT = "x-gitlab-event"
 TOKEN = "X-Gitlab-Token"  # noqa: S105 - a header's name
+INSTANCE = "x-gitlab-instance"
+told_in = (EVENT, INSTANCE)
 
 # A system hook may tell each push once with all its refs: repository_update.
 _PUSHES = frozenset({"push", "tag_push", "repository_update"})
@@ -149,7 +151,7 @@ def hook(headers: Headers) -> str | None:
 
 def claimed(headers: Headers) -> str | None:
     """The instance's address."""
-    return headers.short("x-gitlab-instance")
+    return headers.short(INSTANCE)
 
 
 def compose(announcement: Announcement) -> tuple[dict[str, str], bytes]:

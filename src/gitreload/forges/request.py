@@ -55,10 +55,26 @@ class Headers:
 
         Fit is printable ASCII of 1 to 128 characters.
         """
-        value = self.get(name)
-        if value and len(value) <= MAX_SHORT and value.isascii() and value.isprintable():
-            return value
-        return None
+        value = self._values.get(name.encode())
+        return None if value is None else _fit(value)
+
+    def fit(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Those of the named fields that `short` gives, as (name, value)."""
+        sent = self._values
+        return tuple(
+            [
+                (name, fit)
+                for name in names
+                if (value := sent.get(name.encode())) and (fit := _fit(value))
+            ]
+        )
+
+
+def _fit(value: bytes) -> str | None:
+    if 0 < len(value) <= MAX_SHORT and value.isascii():
+        text = value.decode()
+        return text if text.isprintable() else None
+    return None
 
 
 def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -66,12 +82,6 @@ def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     for name, value in pairs:
         values[name] = values[name] + b", " + value if name in values else value
     return values
-
-
-def kept(headers: Headers, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Those of the named fields that were sent and are fit to be stored, as (name, value)."""
-    found = ((name, headers.short(name)) for name in names)
-    return tuple((name, value) for name, value in found if value is not None)
 
 
 @dataclass(frozen=True, slots=True)

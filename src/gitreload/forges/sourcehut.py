@@ -42,6 +42,7 @@ PRIVATE = b"whsk_"  # as the Standard Webhooks specification marks such keys
 SIGNATURE = "X-Payload-Signature"
 NONCE = "X-Payload-Nonce"
 EVENT = "x-webhook-event"
+told_in = (EVENT,)
 
 # Signed is the body with the nonce behind it. As JSON ends with a brace, and no brace or space is
 # in a nonce, the border between them cannot be moved to make a used nonce look new.

@@ -40,6 +40,7 @@ class Sender:
     name: str = "standard"
     proofs: frozenset[bytes] = frozenset({SIGNATURE.encode()})
     secret_fields: tuple[str, ...] = ()
+    told_in: tuple[str, ...] = ()
 
     def recognises(self, headers: Headers) -> bool:
         return headers.has(SIGNATURE) or headers.has(ID)

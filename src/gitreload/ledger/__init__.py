@@ -14,10 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 
-from gitreload.ledger import claiming, history, logs, migrate, queue, statedir, views
+from gitreload.ledger import claiming, history, logs, migrate, queue, received, statedir, views
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
 from gitreload.ledger.queue import Revisions
+from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
 from gitreload.ledger.tables import workers
@@ -37,12 +38,15 @@ from gitreload.model import (
 
 __all__ = [
     "Arrival",
+    "AskedFor",
     "CheckoutRecord",
     "Claimed",
     "Entry",
+    "Kept",
     "Ledger",
     "LedgerUnavailable",
     "LinkedDelivery",
+    "Received",
     "Recorded",
     "Revisions",
     "Target",
@@ -280,6 +284,39 @@ class Ledger:
     def deliveries(self, job_id: int) -> list[LinkedDelivery]:
         with self.database.read() as connection:
             return views.deliveries_of(connection, job_id)
+
+    def find_deliveries(
+        self,
+        *,
+        forges: Collection[str] = (),
+        repositories: Collection[str] = (),
+        outcomes: Collection[Outcome] = (),
+        since: float | None = None,
+        limit: int = 50,
+    ) -> list[Received]:
+        with self.database.read() as connection:
+            return received.find(
+                connection,
+                forges=forges,
+                repositories=repositories,
+                outcomes=outcomes,
+                since=since,
+                limit=limit,
+            )
+
+    def delivery(self, number: int) -> Received | None:
+        with self.database.read() as connection:
+            return received.get(connection, number)
+
+    def kept(self, delivery: Received) -> Kept:
+        """What is kept of its request."""
+        with self.database.read() as connection:
+            return received.kept(connection, delivery.id)
+
+    def asked_for(self, delivery: Received) -> list[AskedFor]:
+        """The jobs that it has asked for, oldest first."""
+        with self.database.read() as connection:
+            return received.asked_for(connection, delivery.id)
 
     def log(self, attempt_id: int, after: int = 0) -> list[tuple[int, str]]:
         with self.database.read() as connection:

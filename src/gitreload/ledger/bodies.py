@@ -41,6 +41,11 @@ def pack(bodies: Sequence[bytes]) -> Iterator[Pack]:
         yield _packed(together)
 
 
+def unpack(data: bytes, start: int, size: int) -> bytes:
+    """What is kept of a body of `size` bytes that begins at `start` in the pack `data`."""
+    return zlib.decompress(data)[start : start + min(size, KEPT)]
+
+
 def _packed(bodies: Sequence[bytes]) -> Pack:
     starts, end = [], 0
     for body in bodies:

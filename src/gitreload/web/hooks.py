@@ -33,8 +33,6 @@ INLINE_LIMIT = 256 * 1024
 RETRY_AFTER_SECONDS = 30
 # Forges give up after 10 s; whoever sends more slowly must not hold memory for ever.
 BODY_SECONDS = 30.0
-# Headers that are worth keeping with a delivery; none of them carries a secret.
-KEPT_HEADERS = ("content-type", "user-agent")
 _FORGE = re.compile(rb"(?:^|&)forge=([^&]*)")
 
 
@@ -115,7 +113,7 @@ class Hooks:
             self._action,
             time.time(),
             peer_of(scope),
-            forges.kept(headers, KEPT_HEADERS),
+            forges.kept(delivery.forge, headers),
             forges.redacted(delivery.forge, body),
         )
         try:
