@@ -12,8 +12,8 @@ def __getattr__(name: str) -> Any:
     # Built when a server takes it, not when somebody imports this module.
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gitreload.runtime import current
-    from gitreload.web.app import build
+    from gitreload.current import current
+    from gitreload.web.application import build
 
     current()
     return build(current, _lifespan)
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 @asynccontextmanager
 async def _lifespan(_app: object) -> AsyncIterator[None]:
     # Some servers end by the signal that stopped them, so nothing that we leave for the exit runs.
-    from gitreload.runtime import stop_current
+    from gitreload.current import stop_current
 
     yield
     await asyncio.to_thread(stop_current)

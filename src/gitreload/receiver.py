@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -77,6 +78,11 @@ class Receiver:
     def start(self) -> None:
         self._record.start()
         self._look.start()
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """Those without which nothing is received."""
+        return [self._record.thread, self._look.thread]
 
     def stop(self) -> None:
         self._look.stop()

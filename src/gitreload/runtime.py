@@ -6,7 +6,6 @@ one, and SQLite must not be used across one. The child gets its own.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -14,28 +13,25 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
-from gitreload import config, logs, worker
+from gitreload import config, summary
 from gitreload.checkouts import Checkouts
 from gitreload.engines import Engine
 from gitreload.engines.embedded import EmbeddedEngine
 from gitreload.importers.git_add_course import GitAddCourse
+from gitreload.keeper import Keeper
 from gitreload.ledger import Ledger, LedgerUnavailable
-from gitreload.locks import Lock, slot_path
-from gitreload.model import GitreloadError, PermanentError
+from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.receiver import Receiver
 from gitreload.tokens import read_token
-from gitreload.worker import Stops, Tools, Worker
+from gitreload.worker import Stops, Tools
 
 logger = logging.getLogger(__name__)
 
-# How often slots, dead workers and requests to cancel are looked at.
-TICK_SECONDS = 1.0
-PRUNE_SECONDS = 3600.0
 START_RETRY_SECONDS = 5.0
-# After a fork, servers still drop privileges and change directory: files made before that would
-# belong to the wrong user.
-FORK_SECONDS = 1.0
+# For how long `/readyz` believes that all is well: each look is a durable commit.
+READY_SECONDS = 1.0
 
 
 class Runtime:
@@ -43,17 +39,22 @@ class Runtime:
 
     def __init__(self, loaded: config.Config, *, serving: bool = True) -> None:
         self.config = loaded
+        # Why it is not started yet, a sentence; None once it is.
+        self.trouble: str | None = "it is starting"
+        self.ledger: Ledger | None = None
+        self.receiver: Receiver | None = None
+        self._engine: Engine | None = None
+        self._keeper: Keeper | None = None
         self._serving = serving
         self._tools = make_tools(loaded.settings)
         self._stops = Stops()
         self._stopping = threading.Event()
         self._beginning = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._slots: dict[int, threading.Thread] = {}
-        self._pruned_at = 0.0
-        self.ledger: Ledger | None = None
-        self.receiver: Receiver | None = None
-        self._engine: Engine | None = None
+        self._looking = threading.Lock()
+        self._ready_until = 0.0
+        self._versions = ""
+        self._tell_when_leading = False
 
     def start(self) -> None:
         """Open the ledger, then receive and work. Where `stop` came first, nothing stays begun.
@@ -77,15 +78,31 @@ class Runtime:
                     undo.pop_all()
                     self._begin(ledger, engine)
 
-    def start_patiently(self) -> None:
-        """Start now, or in the background as soon as the cause is gone. Raises PermanentError."""
+    def start_patiently(self, failed: int) -> None:
+        """Start now, or in the background as soon as the cause is gone.
+
+        Raises PermanentError where that can never be. Where it turns out later, the process ends
+        with the exit code `failed`.
+        """
+        self._versions = summary.versions()
         try:
             self.start()
         except PermanentError:
             raise
         except GitreloadError as error:
-            logger.error("not started yet: %s; trying every %g s", error, START_RETRY_SECONDS)
-            self._spawn(self._start_later, "starter")
+            self.trouble = str(error)
+            self._spawn(lambda: self._start_later(failed), "starter")
+
+    def tell(self, doing: str, *, alone: bool = True) -> None:
+        """Log the start, and what is configured.
+
+        Of several processes that start together, not `alone`, the one that gets the first worker
+        slot tells the latter.
+        """
+        summary.tell_start(doing, self._versions, self.trouble)
+        if alone:
+            summary.tell_all(self.config, self._tools)
+        self._tell_when_leading = not alone
 
     def stop(self, grace: float) -> None:
         """Claim no more, let attempts end for `grace` seconds, then end them: they stay queued."""
@@ -117,12 +134,31 @@ class Runtime:
 
     def ready(self) -> None:
         """Whether pushes are taken and worked on. Raises GitreloadError saying what is missing."""
-        if self.ledger is None or self._engine is None:
-            raise LedgerUnavailable("the ledger is not open yet; the log says why")
-        self.ledger.check_writable(self._engine.worker_id)
-        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if self._stopping.is_set():
+            raise TransientError("gitreload is stopping")
+        ledger, engine, keeper = self.ledger, self._engine, self._keeper
+        if ledger is None or engine is None or keeper is None:
+            raise LedgerUnavailable(f"the ledger is not open yet: {self.trouble}")
+        self._check_threads()
+        with self._looking:
+            if time.monotonic() < self._ready_until:
+                return
+            ledger.check_writable(engine.worker_id)
+            if not keeper.somebody_works():
+                raise TransientError(
+                    "no process on this host holds a worker slot, so queued jobs wait: if that "
+                    "lasts, the log says why none can be taken"
+                )
+            self._ready_until = time.monotonic() + READY_SECONDS
+
+    def _check_threads(self) -> None:
+        threads = self._threads + ([] if self.receiver is None else self.receiver.threads)
+        dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
-            raise PermanentError(f"threads ended unexpectedly: {', '.join(dead)}; restart")
+            raise PermanentError(
+                f"threads ended unexpectedly ({', '.join(dead)}): restart gitreload, and look in "
+                "the log for what ended them"
+            )
 
     @property
     def tools(self) -> Tools:
@@ -133,7 +169,16 @@ class Runtime:
         if self._serving:
             self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
             self.receiver.start()
-        self._spawn(self._keep, "keeper")
+        self._keeper = Keeper(
+            ledger, engine, lambda: self._tools, self._stops, self._stopping, self._lead
+        )
+        self._spawn(self._keeper.run, "keeper")
+        self.trouble = None
+
+    def _lead(self) -> None:
+        if self._tell_when_leading:
+            self._tell_when_leading = False
+            summary.tell_all(self.config, self._tools)
 
     def _spawn(self, target: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -142,17 +187,18 @@ class Runtime:
         return thread
 
     def _join(self, deadline: float) -> None:
-        for thread in [*self._threads, *self._slots.values()]:
+        workers = [] if self._keeper is None else self._keeper.workers
+        for thread in [*self._threads, *workers]:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _start_later(self) -> None:
+    def _start_later(self, failed: int) -> None:
         while not self._stopping.wait(START_RETRY_SECONDS):
             try:
                 self.start()
             except PermanentError as error:
-                logger.critical("cannot start: %s", error)
-                return
+                end_process(error, failed)
             except GitreloadError as error:
+                self.trouble = str(error)
                 logger.error("not started yet: %s", error)
             else:
                 if self.ledger is not None:
@@ -160,64 +206,13 @@ class Runtime:
                 self._threads.remove(threading.current_thread())
                 return
 
-    def _keep(self) -> None:
-        """Look after slots, dead workers, requests to cancel and old history, for ever."""
-        engine, ledger = self._engine, self.ledger
-        assert engine is not None, "started"
-        assert ledger is not None, "started"
-        while not self._stopping.is_set():
-            try:
-                engine.reap(ledger.running_workers(), lambda dead: worker.recover(ledger, dead))
-                for job_id in ledger.cancelling():
-                    self._stops.stop(job_id)
-                self._prune(ledger)
-            except GitreloadError as error:
-                logger.error("cannot look after the queue now: %s", error)
-            except Exception:
-                logger.exception("an error that should not be, while looking after the queue")
-            try:
-                self._fill_slots(ledger, engine)
-            except OSError as error:
-                logger.error("no worker slot can be taken now: %s", error)
-            self._stopping.wait(TICK_SECONDS)
 
-    def _prune(self, ledger: Ledger) -> None:
-        if time.monotonic() - self._pruned_at < PRUNE_SECONDS and self._pruned_at:
-            return
-        settings = self.config.settings
-        ledger.prune(settings.history_days, settings.history_mb)
-        self._pruned_at = time.monotonic()
-
-    def _fill_slots(self, ledger: Ledger, engine: Engine) -> None:
-        """A slot is a lock: whichever process holds it works. So NUM_THREADS counts per host."""
-        settings = self.config.settings
-        for number in range(settings.num_threads):
-            thread = self._slots.get(number)
-            if thread is not None and thread.is_alive():
-                continue
-            slot = Lock.take(slot_path(settings.state_dir, number))
-            if slot is None:
-                continue
-            thread = threading.Thread(
-                target=self._work, args=(number, slot, ledger, engine), daemon=True,
-                name=f"worker {number}",
-            )  # fmt: skip
-            self._slots[number] = thread
-            thread.start()
-
-    def _work(self, number: int, slot: Lock, ledger: Ledger, engine: Engine) -> None:
-        runner = Worker(ledger, lambda: self._tools, self._stops)
-        with slot:
-            while not self._stopping.is_set() and number < self.config.settings.num_threads:
-                try:
-                    claimed = ledger.claim(engine.worker_id)
-                    if claimed is None:
-                        engine.wait(_until(ledger.next_due(), ledger.clock()))
-                    else:
-                        runner.run(claimed)
-                except LedgerUnavailable as error:
-                    logger.error("cannot work now: %s", error)
-                    self._stopping.wait(TICK_SECONDS)
+def end_process(error: GitreloadError, code: int) -> NoReturn:
+    """End this process, which can never serve: nothing is begun, so nothing has to be stopped."""
+    logger.critical("cannot start: %s", error)
+    logging.shutdown()
+    # We are in a thread, whose exceptions nobody hears.
+    os._exit(code)
 
 
 def _leave(ledger: Ledger, engine: Engine) -> None:
@@ -235,85 +230,6 @@ def _make_token(state_dir: Path) -> None:
         logger.error("there is no token for readers from elsewhere: %s", error)
 
 
-def _until(due: float | None, now: float) -> float:
-    # At most a tick: a job may also wait for a lock that a dying process holds.
-    return TICK_SECONDS if due is None else min(max(due - now, 0.01), TICK_SECONDS)
-
-
 def make_tools(settings: config.Settings) -> Tools:
     """What receivers and workers need of the configuration."""
     return Tools(settings, Checkouts.of(settings), GitAddCourse(settings))
-
-
-class _Current:
-    """The runtime of this process, made on first access, made anew after a fork."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runtime: Runtime | None = None
-        # Runtimes of our parents. Kept, never closed: closing their connections here would
-        # drop locks, and their threads do not exist in this process.
-        self._inherited: list[Runtime] = []
-
-    def get(self) -> Runtime:
-        with self._lock:
-            if self._runtime is None:
-                loaded = config.load()
-                logs.configure(loaded.settings)
-                runtime = Runtime(loaded)
-                runtime.start_patiently()
-                self._runtime = runtime
-            return self._runtime
-
-    def stop(self) -> None:
-        if self._runtime is not None:
-            self._runtime.stop(self._runtime.config.settings.shutdown_grace_seconds)
-            self._runtime = None
-
-    def before_fork(self) -> None:
-        self._lock.acquire()
-        if self._runtime is not None and self._runtime.ledger is not None:
-            self._runtime.ledger.database.gate.close()
-
-    def after_in_parent(self) -> None:
-        if self._runtime is not None and self._runtime.ledger is not None:
-            self._runtime.ledger.database.gate.open()
-        self._lock.release()
-
-    def after_in_child(self) -> None:
-        self._lock = threading.Lock()
-        if self._runtime is None:
-            return
-        self._inherited.append(self._runtime)
-        self._runtime = None
-        threading.Thread(target=self._start_soon, daemon=True, name="starter").start()
-
-    def _start_soon(self) -> None:
-        # A request that comes earlier starts it at once; without one, work must not wait.
-        time.sleep(FORK_SECONDS)
-        try:
-            self.get()
-        except GitreloadError as error:
-            logger.critical("process %d cannot start: %s", os.getpid(), error)
-
-
-_current = _Current()
-os.register_at_fork(
-    before=_current.before_fork,
-    after_in_parent=_current.after_in_parent,
-    after_in_child=_current.after_in_child,
-)
-atexit.register(_current.stop)
-
-
-def current() -> Runtime:
-    """This process's runtime for WSGI and ASGI servers, started when first asked for.
-
-    Raises ConfigError or PermanentError, each a sentence for the operator.
-    """
-    return _current.get()
-
-
-def stop_current() -> None:
-    """Stop this process's runtime, as its exit would: running attempts get their grace."""
-    _current.stop()

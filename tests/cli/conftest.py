@@ -78,12 +78,13 @@ class Host:
     def command(
         self,
         *args: str,
+        program: str | Path = COMMAND,
         env: dict[str, str] | None = None,
         stdout: int | IO[str] = subprocess.PIPE,
         stderr: int | IO[str] = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(COMMAND), *args],
+            [str(program), *args],
             cwd=self.folder,
             env=os.environ | self.environment | (env or {}),
             stdin=subprocess.DEVNULL,

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
+import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
+from gitreload.ledger import Ledger
 from helpers import git, wait_until
 
-from .conftest import SECRET, Book, Host
+from .conftest import COMMAND, SECRET, Book, Host
 
-BEGINS = re.compile(r"serves (http://\S+);|works on the queue;")
+BEGINS = re.compile(r"serves (http://[^\s,;]+)[,;]|works on the queue;")
 
 
 class Running:
@@ -45,9 +51,12 @@ class Running:
 
 
 @contextmanager
-def running(host: Host, *command: str) -> Iterator[Running]:
+def running(host: Host, *command: str, program: str | Path = COMMAND) -> Iterator[Running]:
     path = host.folder / "log"
-    with path.open("w") as log, host.command(*command, stdout=log, stderr=log) as process:
+    with (
+        path.open("w") as log,
+        host.command(*command, program=program, stdout=log, stderr=log) as process,
+    ):
         try:
             yield Running(process, path)
         finally:
@@ -65,7 +74,7 @@ class TestServe:
                 f"ledger: {host.state_dir}/ledger.sqlite3; workers on this host: 1\n",
                 f"checkouts followed below {host.repodir}: 1\n",
                 f"follows course ← {host.remote.url} (main)\n",
-                "WARNING gitreload.cli.summary: detached has a detached HEAD",
+                "WARNING gitreload.summary: detached has a detached HEAD",
             ):
                 assert line in server.log
             with urllib.request.urlopen(f"{server.url}/queue") as answer:
@@ -78,7 +87,7 @@ class TestServe:
         with running(host, "serve", "--host", "::1", "--port", "0") as server:
             assert re.fullmatch(r"http://\[::1\]:\d+", server.url)
             assert "environment variable GITRELOAD_HOST" in server.log
-            server.logs("WARNING gitreload.cli.summary: REPODIR /no/such/repos does not exist")
+            server.logs("WARNING gitreload.summary: REPODIR /no/such/repos does not exist")
             assert server.end(signal.SIGINT) == 0
 
     def test_a_sent_push_and_ping(self, host: Host) -> None:
@@ -127,6 +136,31 @@ class TestServe:
             host.configure(HOST="0.0.0.0", WEBHOOK_SECRETS=[])
             server.process.send_signal(signal.SIGHUP)
             server.logs("the configuration in force stays: HOST is 0.0.0.0")
+
+    def test_a_start_that_has_to_wait_says_so_and_ends_when_it_can_never_be(
+        self, host: Host
+    ) -> None:
+        Ledger.open(host.folder / "newer").close()
+        with closing(sqlite3.connect(host.folder / "newer/ledger.sqlite3")) as ledger:
+            ledger.execute("UPDATE alembic_version SET version_num = '9999'")
+            ledger.commit()
+        host.state_dir.write_text("in the way")
+        quicker = (
+            "from gitreload import cli, runtime; runtime.START_RETRY_SECONDS = 0.1; cli.main()"
+        )
+        with running(host, "-c", quicker, "serve", program=sys.executable) as server:
+            why = f"STATE_DIR {host.state_dir} cannot be made"
+            assert f"{server.url}, but takes neither pushes nor jobs yet: {why}" in server.log
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{server.url}/readyz")
+            with refused.value as answer:
+                assert answer.code == 503
+                assert f"the ledger is not open yet: {why}" in json.load(answer)["msg"]
+            host.state_dir.unlink()
+            (host.folder / "newer").rename(host.state_dir)
+            assert server.process.wait(timeout=60) == 2
+            assert "cannot start: the ledger" in server.log
+            assert "was written by a newer gitreload" in server.log
 
     def test_a_port_in_use_is_said(self, host: Host) -> None:
         with running(host, "serve") as server:

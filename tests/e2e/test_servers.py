@@ -26,11 +26,15 @@ SERVERS = {
 }  # fmt: skip
 
 
+def _command(server: str, here: Deployment) -> list[str]:
+    return [word.replace("PORT", str(here.port)) for word in SERVERS[server]]
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_push_is_imported_once(here: Deployment, server: str) -> None:
     remotes = [here.course(name) for name in ("rivers", "lakes", "seas")]
     here.platform.behave(import_seconds=0.1)
-    process = here.start(*(word.replace("PORT", str(here.port)) for word in SERVERS[server]))
+    process = here.start(*_command(server, here))
     for remote in remotes:
         revision = remote.commit({"about/overview.html": "<h2>New</h2>\n"})
         answers = [here.deliver(remote, revision) for _ in range(8)]
@@ -51,11 +55,19 @@ def test_a_push_is_imported_once(here: Deployment, server: str) -> None:
 def test_queued_work_starts_without_a_request(here: Deployment, server: str) -> None:
     here.course("rivers")
     here.run("sync", "rivers")
-    process = here.start_unasked(
-        *(word.replace("PORT", str(here.port)) for word in SERVERS[server])
-    )
+    process = here.start_unasked(*_command(server, here))
     wait_until(lambda: here.platform.journal("end"), what="an import")
+    # Each process says that it starts, and one what is configured.
+    wait_until(lambda: here.log.read_text().count("serves in process") >= 4, what="all starts")
+    assert here.log.read_text().count("deliveries: must be signed with the secret") == 1
     assert here.stop(process) == 0
+
+
+def test_a_process_that_can_never_serve_ends_the_server(here: Deployment) -> None:
+    here.write_config(WEBHOOK_SECRETS=["short"])
+    process = here.start_unasked(*_command("sync", here))
+    assert process.wait(timeout=60) != 0
+    assert "WEBHOOK_SECRETS" in here.log.read_text()
 
 
 def test_importing_the_module_starts_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from gitreload.ledger import Ledger
 from gitreload.model import Job
 from gitreload.receiver import Receiver
 from gitreload.runtime import Runtime
-from gitreload.web.app import build
+from gitreload.web.application import build
 from helpers import Remote
 
 LOOPBACK = "127.0.0.1"

@@ -23,7 +23,7 @@ from gitreload.config import ConfigError
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.runtime import Runtime
 from gitreload.web import hooks
-from gitreload.web.app import build
+from gitreload.web.application import build
 from gitreload.web.hooks import BODY_LIMIT, Hooks
 from helpers import Remote, counts, wait_until
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gitreload.cli.errors import USAGE
 from gitreload.cli.signals import signals
 
 if TYPE_CHECKING:
@@ -34,23 +35,21 @@ def serve(
         return _load(environ, serving=True)
 
     loaded = load()
-    from gitreload.cli import summary
+    from gitreload import logs
     from gitreload.cli.reload import Reload
     from gitreload.runtime import Runtime
     from gitreload.web.listen import bind
     from gitreload.web.server import Server
 
-    versions = _prepare(loaded)
+    logs.configure(loaded.settings)
     with ExitStack() as bound:
         sockets = bind(loaded.settings.host, loaded.settings.port)
         for each in sockets:
             bound.enter_context(each)
         runtime = Runtime(loaded)
-
-        def tell(address: str) -> None:
-            summary.tell(runtime, f"serves {address}", versions)
-
-        server = Server(runtime, Reload(runtime, load), tell)
+        server = Server(
+            runtime, Reload(runtime, load), lambda address: runtime.tell(f"serves {address}")
+        )
         _run(runtime, lambda: server.run(sockets))
 
 
@@ -64,17 +63,17 @@ def worker() -> None:
         return _load(os.environ, serving=False)
 
     loaded = load()
-    from gitreload.cli import summary
+    from gitreload import logs
     from gitreload.cli.reload import Reload
     from gitreload.runtime import Runtime
 
-    versions = _prepare(loaded)
+    logs.configure(loaded.settings)
     runtime = Runtime(loaded, serving=False)
     reload = Reload(runtime, load)
 
     def wait() -> None:
         with signals() as received:
-            summary.tell(runtime, "works on the queue", versions)
+            runtime.tell("works on the queue")
             while received.wait() == signal.SIGHUP:
                 reload()
 
@@ -91,24 +90,12 @@ def _load(environ: Mapping[str, str], *, serving: bool) -> Config:
     return loaded
 
 
-def _prepare(loaded: Config) -> str:
-    """Begin to log, and check what we stand on; its versions."""
-    import sqlite3
-
-    from gitreload import git, logs
-    from gitreload.ledger.database import check_sqlite
-
-    logs.configure(loaded.settings)
-    check_sqlite()
-    return f"git {git.check_version()}, SQLite {sqlite3.sqlite_version}"
-
-
 def _run(runtime: Runtime, work: Callable[[], None]) -> None:
     """Start, work until a signal comes, stop."""
     # As Ctrl-C does, until `work` has handlers of its own.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        runtime.start_patiently()
+        runtime.start_patiently(USAGE)
         work()
     _stop(runtime)
 

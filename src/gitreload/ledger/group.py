@@ -49,13 +49,13 @@ class GroupCommit(Generic[Item, Result]):
         self._gathering: dict[asyncio.AbstractEventLoop, _Turn[Item, Result]] = {}
         self._served: set[asyncio.AbstractEventLoop] = set()
         self._ready: queue.SimpleQueue[_Turn[Item, Result] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped = False
         # Nothing may arrive once the thread was told to end.
         self._door = threading.Lock()
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Write what has arrived, then end."""
@@ -65,7 +65,7 @@ class GroupCommit(Generic[Item, Result]):
                 self._ready.put(turn)
             self._gathering.clear()
             self._ready.put(None)
-        self._thread.join(timeout=30)
+        self.thread.join(timeout=30)
 
     async def submit(self, item: Item) -> Result:
         """The result of writing `item`; raises what its own write raised, or Stopped.

@@ -107,7 +107,7 @@ class Hooks:
         else:
             delivery = await asyncio.to_thread(_understand, runtime, scope, headers, body)
         if runtime.receiver is None:
-            raise _Refused(503, "gitreload is not ready: its ledger cannot be opened")
+            raise _Refused(503, f"gitreload is not ready: {runtime.trouble}")
         arrival = Arrival(
             delivery,
             self._action,

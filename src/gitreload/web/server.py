@@ -12,7 +12,7 @@ from types import FrameType
 import uvicorn
 
 from gitreload.runtime import Runtime
-from gitreload.web.app import build
+from gitreload.web.application import build
 from gitreload.web.gathering import GatheringProtocol
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 
 from a2wsgi import ASGIMiddleware
 
-from gitreload.runtime import current
-from gitreload.web.app import build
+from gitreload.current import current
+from gitreload.web.application import build
 
 _lock = threading.Lock()
 # a2wsgi types the protocols more narrowly than Starlette does; both speak ASGI and WSGI.

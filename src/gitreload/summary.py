@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 
-from gitreload import __version__, logs
+from gitreload import __version__, git, logs
 from gitreload.checkouts import RepodirError
 from gitreload.config import Config, Settings
 from gitreload.ledger.database import FILE_NAME
 from gitreload.model import Checkout, GitreloadError
 from gitreload.remotes import mask
-from gitreload.runtime import Runtime
+from gitreload.worker import Tools
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +20,25 @@ logger = logging.getLogger(__name__)
 NAMED = 10
 
 
-def tell(runtime: Runtime, doing: str, versions: str) -> None:
-    """Log the start. Checkouts come a little later: nobody waits for a slow REPODIR."""
-    loaded = runtime.config
+def versions() -> str:
+    """Of what we stand on. Raises PermanentError where git is missing or too old."""
+    return f"git {git.check_version()}, SQLite {sqlite3.sqlite_version}"
+
+
+def tell_start(doing: str, found: str, trouble: str | None) -> None:
+    """Log what this process does, with the versions that it `found`; or why it cannot yet."""
+    if trouble is None:
+        logs.start.info("gitreload %s %s; %s", __version__, doing, found)
+    else:
+        logger.error(
+            "gitreload %s %s, but takes neither pushes nor jobs yet: %s; %s",
+            *(__version__, doing, trouble, found),
+        )
+
+
+def tell_all(loaded: Config, tools: Tools) -> None:
+    """Log what is configured. Checkouts come a little later: nobody waits for a slow REPODIR."""
     settings = loaded.settings
-    logs.start.info("gitreload %s %s; %s", __version__, doing, versions)
     logs.start.info("configuration: %s", _origin(loaded))
     logs.start.info("deliveries: %s", authentication(settings))
     logs.start.info(
@@ -31,7 +46,7 @@ def tell(runtime: Runtime, doing: str, versions: str) -> None:
     )
     for warning in loaded.warnings:
         logger.warning("%s", warning)
-    threading.Thread(target=_tell_more, args=(runtime,), name="summary", daemon=True).start()
+    threading.Thread(target=_tell_more, args=(tools,), name="summary", daemon=True).start()
 
 
 def _origin(loaded: Config) -> str:
@@ -54,15 +69,15 @@ def authentication(settings: Settings) -> str:
     )
 
 
-def _tell_more(runtime: Runtime) -> None:
+def _tell_more(tools: Tools) -> None:
     try:
-        found = runtime.tools.checkouts.all()
+        found = tools.checkouts.all()
     except RepodirError as error:
         logger.warning("%s", error)
     else:
-        _tell_checkouts(runtime.config.settings, found)
+        _tell_checkouts(tools.settings, found)
     try:
-        runtime.tools.importer.check()
+        tools.importer.check()
     except GitreloadError as error:
         logger.warning("imports will fail until this is mended: %s", error)
 

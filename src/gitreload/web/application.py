@@ -88,7 +88,7 @@ class _DeliveriesFirst:
 
 def _ledger_jobs(runtime: Runtime) -> list[Job]:
     if runtime.ledger is None:
-        raise GitreloadError("the ledger is not open yet; the log says why")
+        raise GitreloadError(f"the ledger is not open yet: {runtime.trouble}")
     return runtime.ledger.unfinished()
 
 
