@@ -79,6 +79,8 @@ def _read_file(path: Path, *, named: bool) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; {cure}") from error
     except UnicodeDecodeError as error:  # it holds the text, perhaps with secrets: no cause
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    if not text.strip():
+        raise ConfigError(f"{path}: the file is empty; the smallest that is valid holds {{}}")
     values = _parse(text, str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: the file must hold one JSON object, {{…}}")

@@ -251,7 +251,11 @@ class _Attempt:
         importer = self._tools.importer
         settings = importer.settings_digest(checkout)
         if not self.job.force and self._ledger.imported(self.job) == (revision, settings):
-            return self._succeeded(f"{moved}; already imported, nothing to do", None)
+            return self._succeeded(
+                f"{moved}; already imported, nothing to do "
+                f"(`gitreload sync --force {checkout.directory}` imports it again)",
+                None,
+            )
         key = importer.course_key(checkout)
         if key is not None and not self._ledger.take_exclusion(self.job, key):
             return self._postponed(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,46 @@ class TestList:
         assert listed["identities"] == [f"file:{host.remote.bare}".removesuffix(".git")]
         assert (listed["branch"], listed["follows"]) == ("main", "main")
         assert (listed["problem"], listed["last_job"]) == (None, None)
+
+
+class TestWidth:
+    """Whatever the width, nothing is cut."""
+
+    def on_a_terminal(self, host: Host, columns: int) -> str:
+        ours, theirs = os.openpty()
+        env = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+        with host.command("list", stdout=theirs, env=env) as command:
+            os.close(theirs)
+            shown = b""
+            try:
+                while piece := os.read(ours, 65536):
+                    shown += piece
+            except OSError:  # how a terminal tells that nobody writes any more
+                pass
+            assert command.wait(timeout=60) == 0
+        os.close(ours)
+        return shown.decode().replace("\r\n", "\n")
+
+    def test_a_wide_terminal_has_a_table(self, host: Host) -> None:
+        [heads, row] = self.on_a_terminal(host, 300).splitlines()
+        assert heads.split() == ["CHECKOUT", "REMOTE", "BRANCH", "REVISION"]
+        assert row.split()[:3] == ["course", host.remote.url, "main"]
+
+    def test_a_narrow_one_has_a_block_for_each_checkout(self, host: Host) -> None:
+        host.clone("a-directory-with-a-long-name")
+        blocks = self.on_a_terminal(host, 30).split("\n\n")
+        assert [block.splitlines()[:3] for block in blocks] == [
+            [f"checkout  {name}", f"remote    {host.remote.url}", "branch    main"]
+            for name in ("a-directory-with-a-long-name", "course")
+        ]
+
+    def test_elsewhere_rows_are_lines_and_aligned_also_in_other_scripts(self, host: Host) -> None:
+        name = "課程-with-a-name-that-is-rather-long"
+        host.clone(name)
+        _, first, second = host.done("list").splitlines()
+        assert first.index(host.remote.url) == len(name) + 2 + 2, "each of 課程 is two wide"
+        assert second.split()[:2] == [name, host.remote.url]
+        assert second.index(host.remote.url) == len(name) + 2
 
 
 class TestRevision:

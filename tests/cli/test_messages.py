@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -135,6 +134,10 @@ def port(host: Host, _patch: pytest.MonkeyPatch) -> None:
     host.configure(PORT=1)
 
 
+def empty_file(host: Host, _patch: pytest.MonkeyPatch) -> None:
+    (host.folder / "gr.env.json").write_text("\n")
+
+
 def port_taken(host: Host, patch: pytest.MonkeyPatch) -> None:
     host.configure(PORT=5000)
     refuse_socket(patch, errno.EADDRINUSE)
@@ -180,6 +183,7 @@ def short_secret(host: Host, _patch: pytest.MonkeyPatch) -> None:
 
 MESSAGES: list[tuple[Prepare, list[str]]] = [
     (nothing, ["sink", "--nope", "list --al", "sync --updat", "jobs --limit", "jobs --limit many"]),
+    (nothing, ["jobs --limit 0", "jobs --action import,update", "retry x", "logs -f"]),
     (nothing, ["jobs --state lost", "send --event x", "serve --port 99999", "serve course"]),
     (nothing, ["show", "show x", "show 0", "show 99999999999999999999", "logs 1 2", "backup"]),
     (two_problems, ["list", "jobs", "config", "serve", "worker"]),
@@ -203,6 +207,7 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (newer_ledger, ["jobs", "sync course", "serve"]),
     (old_sqlite, ["sync course", "serve"]),
     (nothing, ["send", "send --url http://localhost:1", "send --url localhost:1"]),
+    (empty_file, ["list"]),
     (port, ["send", "send coarse", "send --secret-file no-such-file"]),
     (short_secret, ["send --secret-file short"]),
     (several, ["send --url http://localhost:1"]),
@@ -217,15 +222,6 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (no_git, ["serve", "worker"]),
     (old_git, ["serve"]),
 ]
-
-
-@pytest.fixture
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.usefixtures("logging_as_before", "utc")

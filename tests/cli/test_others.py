@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -46,6 +48,25 @@ class TestConfig:
     def test_the_schema(self, host: Host) -> None:
         schema = json.loads(host.done("config", "--schema"))
         assert schema["properties"]["PORT"]["default"] == 5000
+
+
+class TestSend:
+    def test_a_server_that_hangs_up(self, host: Host) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        told = host.failed("send", "--url", url)
+        thread.join()
+        listener.close()
+        assert told.startswith(f"gitreload: the connection to {url}/ ended before an answer came (")
+        assert "whether it is gitreload at all and speaks http" in told
 
 
 class TestBackup:
@@ -149,7 +170,7 @@ class TestAll:
     def test_ctrl_c(self, host: Host, book: Book) -> None:
         host.done("sync", "course")
         book.begin("a line")
-        with host.command("logs", "-f", "1") as command:
+        with host.working(), host.command("logs", "-f", "1") as command:
             assert command.stdout is not None
             command.stdout.readline()
             command.send_signal(signal.SIGINT)

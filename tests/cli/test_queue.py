@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
+
+import pytest
 
 from gitreload.ledger import Arrival, Entry, Target
 from gitreload.model import Action, Checkout, Delivery, Push
@@ -22,6 +25,7 @@ def deliver(host: Host, book: Book, after: str = NEW) -> int:
     return recorded.jobs[0]
 
 
+@pytest.mark.usefixtures("utc")
 class TestJobs:
     def test_without_a_ledger_there_are_none_and_none_is_made(self, host: Host) -> None:
         result = host.run("jobs")
@@ -35,7 +39,7 @@ class TestJobs:
         host.done("sync", "course")
         host.done("sync", "other", "--update")
         heads, *rows = [line.split() for line in host.done("jobs").splitlines()]
-        assert heads == ["JOB", "STATE", "ACTION", "CHECKOUT", "REASON", "QUEUED"]
+        assert heads == ["JOB", "STATE", "ACTION", "CHECKOUT", "REASON", "QUEUED", "(UTC+00:00)"]
         assert [row[:5] for row in rows] == [
             ["2", "queued", "update", "other", "sync"],
             ["1", "queued", "import", "course", "sync"],
@@ -116,6 +120,7 @@ class TestShow:
         assert (shown["asked"], shown["job"]["id"]) == (1, 2)
 
 
+@pytest.mark.usefixtures("utc")
 class TestLogs:
     def test_all_attempts(self, host: Host, book: Book) -> None:
         host.done("sync", "course")
@@ -166,6 +171,27 @@ class TestLogs:
             assert following.stdout.read() == ""
         assert following.returncode == 0
 
+    def test_follow_goes_on_after_a_failure_that_may_pass(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        book.try_again(book.begin("first"))
+        with host.command("logs", "-f", "1") as following:
+            assert following.stdout is not None
+            told = [following.stdout.readline() for _ in range(3)]
+            host.done("retry", "1")
+            book.succeed(book.begin("second"))
+            told += following.stdout.read().splitlines(keepends=True)
+            assert following.stderr is not None
+            assert "no worker is running" in following.stderr.read()
+        assert following.returncode == 0
+        assert [line for line in told if not line.startswith("---")] == ["first\n", "second\n"]
+        starts = [line.partition(",")[0] for line in told if line.startswith("--- attempt")]
+        assert starts == ["--- attempt 1 of job 1", "--- attempt 2 of job 1"]
+        assert re.fullmatch(
+            r"--- job 1 is tried again at [-0-9]+ [:0-9]+\+00:00, in \d+ s; "
+            r"Ctrl-C stops following, not the job\n",
+            told[2],
+        )
+
     def test_follow_goes_over_to_the_job_that_supersedes(self, host: Host, book: Book) -> None:
         deliver(host, book)
         claimed = book.begin("first run")
@@ -179,6 +205,27 @@ class TestLogs:
         assert "of job 2" in rest
         assert rest.endswith("second run\n")
         assert following.returncode == 1
+
+
+@pytest.mark.usefixtures("utc")
+def test_attempts_are_counted_for_each_job(host: Host, book: Book) -> None:
+    host.clone("other")
+    for name in ("course", "other"):
+        host.done("sync", name)
+    book.try_again(book.begin("course once"))
+    book.fail(book.begin("other once"))
+    host.done("retry", "1")
+    book.succeed(book.begin("course twice"))
+    heads = [line for line in host.done("logs", "1").splitlines() if line.startswith("---")]
+    assert [head.partition(",")[0] for head in heads] == [
+        "--- attempt 1 of job 1",
+        "--- attempt 2 of job 1",
+    ]
+    rows = host.done("show", "1").partition("attempts\n")[2].splitlines()
+    assert rows[0].startswith("ATTEMPT  STARTED (UTC+00:00) ")
+    assert [row.split()[0] for row in rows[1:3]] == ["1", "2"]
+    for command in ("show", "logs"):
+        assert [each["number"] for each in host.json(command, "1")["attempts"]] == [1, 2]
 
 
 class TestRetry:

@@ -78,13 +78,16 @@ class TestWaiting:
         [job] = json.loads(told)
         assert (job["state"], job["directory"]) == ("succeeded", "course")
 
-    def test_what_keeps_failing_is_not_waited_for(self, host: Host, book: Book) -> None:
+    def test_the_first_failure_ends_it_though_the_job_is_tried_again(
+        self, host: Host, book: Book
+    ) -> None:
         host.done("sync", "course", "--update")
         claimed = book.begin()
         with host.working(), host.command("sync", "course", "--update", "--wait") as waiting:
             assert waiting.stdout is not None
             assert "queued update of course, as job 2" in waiting.stdout.readline()
             book.try_again(claimed)
-            book.try_again(book.begin(), failing=True)
-            assert "course: queued, failing: the remote is away" in waiting.stdout.read()
+            book.try_again(book.begin())
+            told = waiting.stdout.read()
+            assert "course: failed: the remote is away; job 2 is tried again at 20" in told
         assert waiting.returncode == 1

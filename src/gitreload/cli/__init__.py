@@ -14,7 +14,7 @@ import typer
 
 from gitreload import __version__
 from gitreload.cli import backup, checkouts, deliveries, queue, send, serve, settings, sync
-from gitreload.cli.errors import Commands
+from gitreload.cli.errors import Command, Commands
 
 app = typer.Typer(
     name="gitreload",
@@ -25,19 +25,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(serve.serve)
-app.command()(serve.worker)
-app.command("list")(checkouts.list_checkouts)
-app.command()(queue.jobs)
-app.command()(queue.show)
-app.command()(queue.logs)
-app.command()(sync.sync)
-app.command()(queue.retry)
-app.command()(queue.cancel)
-app.command()(deliveries.deliveries)
-app.command()(send.send)
-app.command()(settings.config)
-app.command()(backup.backup)
+app.command(cls=Command)(serve.serve)
+app.command(cls=Command)(serve.worker)
+app.command("list", cls=Command)(checkouts.list_checkouts)
+app.command(cls=Command)(queue.jobs)
+app.command(cls=Command)(queue.show)
+app.command(cls=Command)(queue.logs)
+app.command(cls=Command)(sync.sync)
+app.command(cls=Command)(queue.retry)
+app.command(cls=Command)(queue.cancel)
+app.command(cls=Command)(deliveries.deliveries)
+app.command(cls=Command)(send.send)
+app.command(cls=Command)(settings.config)
+app.command(cls=Command)(backup.backup)
 
 
 def main() -> None:

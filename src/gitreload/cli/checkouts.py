@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitreload.cli import output
-from gitreload.cli.output import Json, short, state_of, when
+from gitreload.cli.output import Json, short, state_of, when_in_table, zoned
 from gitreload.cli.state import ledger_exists, load_settings, open_ledger
 from gitreload.model import Checkout, GitreloadError
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from gitreload.checkouts import Checkouts
     from gitreload.config import Settings
     from gitreload.ledger import CheckoutRecord
+
+    _Listed = tuple[Checkout, str | None, CheckoutRecord | None]
+    """A checkout, the revision that is checked out, and what the ledger knows of it."""
 
 
 def list_checkouts(as_json: Json = False) -> None:
@@ -40,14 +44,19 @@ def list_checkouts(as_json: Json = False) -> None:
             ]
         )
     elif rows:
-        output.table(_COLUMNS, [_row(*row) for row in rows])
+        _print(rows)
     else:
         output.note(f"there is no checkout below REPODIR, {settings.repodir}: clone one there")
 
 
-_COLUMNS = (
-    "checkout", "remote", "branch", "revision", "last result", "when", "job", "problem"
-)  # fmt: skip
+def _print(rows: Sequence[_Listed]) -> None:
+    output.table(
+        (
+            *("checkout", "remote", "branch", "revision", "last result"),
+            *(zoned("when"), "job", "problem"),
+        ),
+        [_row(*row) for row in rows],
+    )
 
 
 def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) -> tuple[str, ...]:
@@ -60,7 +69,7 @@ def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) ->
         checkout.follows or "",
         short(head),
         state_of(job) if job else "",
-        when(job.finished_at or job.started_at or job.queued_at) if job else "",
+        when_in_table(job.finished_at or job.started_at or job.queued_at) if job else "",
         str(job.id) if job else "",
         checkout.problem or "",
     )

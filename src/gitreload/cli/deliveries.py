@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gitreload.cli import output
+from gitreload.cli.arguments import LIMIT, one_of, row_number
 from gitreload.cli.errors import UsageError
-from gitreload.cli.output import Json, moved, say, when
+from gitreload.cli.output import Json, moved, say, when, when_in_table, zoned
 from gitreload.cli.state import existing_ledger, ledger_exists, load_settings, open_ledger
 from gitreload.model import GitreloadError, Outcome
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import AskedFor, Kept, Ledger, Received
 
-# SQLite's largest integer: a larger number is no delivery's.
 DeliveryNumber = typer.Argument(
-    metavar="DELIVERY", min=1, max=2**63 - 1, help="The delivery's number, to show all of it."
+    metavar="DELIVERY",
+    parser=row_number("a delivery's number, as `gitreload deliveries` lists them"),
+    help="The delivery's number, to show all of it.",
 )
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
@@ -47,14 +49,20 @@ def deliveries(
         typer.Option(metavar="NAME", help="Only for this repository; may be repeated."),
     ] = None,
     outcome: Annotated[
-        list[Outcome] | None, typer.Option(help="Only with this outcome; may be repeated.")
+        list[Outcome] | None,
+        typer.Option(
+            metavar="OUTCOME",
+            parser=one_of(Outcome),
+            help=f"Only with this outcome ({', '.join(Outcome)}); may be repeated.",
+        ),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(metavar="WHEN", help="Only since then: 90m, 12h, 7d, or a date and time."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=2**31, help="How many, at most.  [default: 20]")
+        int | None,
+        typer.Option(metavar="NUMBER", parser=LIMIT, help="How many, at most.  [default: 20]"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -82,7 +90,7 @@ def deliveries(
     if as_json:
         output.print_json(found)
     elif found:
-        output.table(_COLUMNS, [_row(each) for each in found])
+        _list(found)
     else:
         output.note(f"no such deliveries in the ledger of {settings.state_dir}")
 
@@ -119,15 +127,20 @@ def _moment(text: str) -> float:
         ) from None
 
 
-_COLUMNS = (
-    "delivery", "received", "forge", "event", "repository", "action", "outcome", "reason"
-)  # fmt: skip
+def _list(found: Iterable[Received]) -> None:
+    output.table(
+        (
+            *("delivery", zoned("received"), "forge", "event", "repository"),
+            *("action", "outcome", "reason"),
+        ),
+        [_row(each) for each in found],
+    )
 
 
 def _row(each: Received) -> tuple[str, ...]:
     return (
         str(each.id),
-        when(each.received_at),
+        when_in_table(each.received_at),
         each.forge,
         each.event,
         each.repository or "",

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from gitreload.cli.output import note
 from gitreload.model import GitreloadError, PermanentError
@@ -23,6 +23,20 @@ BROKEN_PIPE = 141
 
 class UsageError(GitreloadError):
     """The command line asks for something that makes no sense."""
+
+
+class Command(TyperCommand):
+    """A command that tells where help is, whatever is wrong with its line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take the line apart; raises what Typer raises, with the command that it is about."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # An option that lacks its argument is noticed by a parser that knows no command.
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
 
 class Commands(TyperGroup):

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from gitreload.cli.output import say, when, write
+from gitreload.cli.output import next_try, say, waits_for_next_try, when, write
 from gitreload.ledger import Ledger
 from gitreload.model import Attempt, GitreloadError, Job
 
@@ -28,12 +28,12 @@ class Logs:
 
     def advance(self, job_id: int) -> None:
         """Print what is new, also of the jobs that this one superseded."""
-        for attempt in self._ledger.attempts(job_id):
+        for number, attempt in enumerate(self._ledger.attempts(job_id), 1):
             if attempt.id in self._complete:
                 continue
             if attempt.id not in self._seen:
                 self._seen[attempt.id] = 0
-                say(f"--- attempt {attempt.id} of job {attempt.job_id}, {when(attempt.started_at)}")
+                say(f"--- attempt {number} of job {attempt.job_id}, {when(attempt.started_at)}")
             for seq, text in self._ledger.log(attempt.id, self._seen[attempt.id]):
                 write(text)
                 self._seen[attempt.id] = seq
@@ -52,7 +52,16 @@ def _tell_interruption(attempt: Attempt) -> None:
 def follow_job(ledger: Ledger, number: int) -> Job:
     """Print a job's logs until it is finished; returns the job that then stands for it."""
     logs = Logs(ledger)
-    return watch(ledger, [number], lambda job: logs.advance(job.id))[0]
+    told: set[tuple[int, int]] = set()
+
+    def progress(job: Job) -> None:
+        logs.advance(job.id)
+        failure = job.id, job.tries
+        if waits_for_next_try(job) and failure not in told:
+            told.add(failure)
+            say(f"--- {next_try(job)}; Ctrl-C stops following, not the job")
+
+    return watch(ledger, [number], progress)[0]
 
 
 def watch(

@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from unicodedata import combining, east_asian_width
 
 import typer
 
-from gitreload.model import Job
+from gitreload.model import Job, State
 from gitreload.visible import visible
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -76,7 +78,11 @@ def facts(pairs: Sequence[tuple[str, str | None]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows below a heading. On a terminal long cells are folded; elsewhere a row is a line."""
+    """Rows below a heading; nothing is cut.
+
+    On a terminal long cells are folded, and where even that is too wide each row is a block of
+    lines; elsewhere a row is a line.
+    """
     every = [[column.upper() for column in columns], *([*map(visible, row)] for row in rows)]
     # A column that says nothing anywhere only takes room.
     kept = [index for index in range(len(columns)) if any(row[index] for row in every[1:])]
@@ -99,30 +105,65 @@ def _rich_table(rows: Sequence[Sequence[str]]) -> None:
     for head, width in zip(rows[0], widths, strict=True):
         drawn.add_column(head, overflow="fold", no_wrap=width <= WHOLE)
     if sum(min(width, WHOLE) + 2 for width in widths) > console.width:
-        # Too narrow for a table: let the terminal break the lines.
-        _plain_table(rows)
+        _blocks(rows)
         return
     for row in rows[1:]:
         drawn.add_row(*(Text(cell, _STYLES.get(cell.rpartition(", ")[2], "")) for cell in row))
     console.print(drawn)
 
 
+def _blocks(rows: Sequence[Sequence[str]]) -> None:
+    heads = [head.lower() for head in rows[0]]
+    for number, row in enumerate(rows[1:]):
+        if number:
+            say("")
+        facts([(head, cell or None) for head, cell in zip(heads, row, strict=True)])
+
+
 def _plain_table(rows: Sequence[Sequence[str]]) -> None:
     widths = _widths(rows)
     for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        cells = (
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
         say("  ".join(cells).rstrip())
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [max(map(_width, column)) for column in zip(*rows, strict=True)]
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
+    )
 
 
 def when(seconds: float | None) -> str:
-    """Local time, to the second; "" for None."""
+    """Local time with its offset, to the second; "" for None."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(" ", "seconds")
+
+
+def when_in_table(seconds: float | None) -> str:
+    """Local time by the offset that `zoned` puts into the column's head; "" for None."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, _now().tzinfo).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def zoned(head: str) -> str:
+    """The head of a column of times."""
+    return f"{head} (UTC{_now().isoformat()[-6:]})"
+
+
+def _now() -> datetime:
+    """Now, with the fixed offset that local time has now."""
+    return datetime.now(UTC).astimezone()
 
 
 def took(start: float | None, end: float | None) -> str:
@@ -147,6 +188,17 @@ def moved(before: str | None, after: str | None) -> str:
 def state_of(job: Job) -> str:
     """The state, and that the job keeps failing where it does."""
     return f"{job.state}, failing" if job.failing else job.state.value
+
+
+def waits_for_next_try(job: Job) -> bool:
+    """Whether its last attempt failed for a cause that may pass by itself."""
+    return job.state is State.QUEUED and job.tries > 0
+
+
+def next_try(job: Job) -> str:
+    """When such a job is tried again, as a piece of a sentence."""
+    seconds = max(0.0, job.due_at - time.time())
+    return f"job {job.id} is tried again at {when(job.due_at)}, in {seconds:.0f} s"
 
 
 def _shown(text: str) -> str:

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitreload.cli import output
+from gitreload.cli.arguments import LIMIT, JobNumber, one_of
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import Json, moved, say, state_of, took, when
+from gitreload.cli.output import (
+    Json,
+    moved,
+    say,
+    state_of,
+    took,
+    when,
+    when_in_table,
+    zoned,
+)
 from gitreload.cli.state import (
-    JobNumber,
     existing_ledger,
     find_job,
     ledger_exists,
@@ -25,16 +34,29 @@ if TYPE_CHECKING:
 
 def jobs(
     state: Annotated[
-        list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")
+        list[State] | None,
+        typer.Option(
+            metavar="STATE",
+            parser=one_of(State),
+            help=f"Only jobs in this state ({', '.join(State)}); may be repeated.",
+        ),
     ] = None,
     action: Annotated[
-        list[Action] | None, typer.Option(help="Only jobs of this action; may be repeated.")
+        list[Action] | None,
+        typer.Option(
+            metavar="ACTION",
+            parser=one_of(Action),
+            help=f"Only jobs of this action ({', '.join(Action)}); may be repeated.",
+        ),
     ] = None,
     checkout: Annotated[
         list[str] | None,
         typer.Option(metavar="DIR", help="Only jobs of this checkout; may be repeated."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=2**31, help="How many, at most.")] = 20,
+    limit: Annotated[
+        int,
+        typer.Option(metavar="NUMBER", parser=LIMIT, help="How many, at most."),
+    ] = 20,
     as_json: Json = False,
 ) -> None:
     """List jobs, the newest first."""
@@ -48,14 +70,19 @@ def jobs(
     if as_json:
         output.print_json(found)
     elif found:
-        output.table(_JOB_COLUMNS, [_job_row(job) for job in found])
+        _show_jobs(found)
     else:
         output.note(f"no such jobs in the ledger of {settings.state_dir}")
 
 
-_JOB_COLUMNS = (
-    "job", "state", "action", "checkout", "reason", "queued", "took", "revision", "error"
-)  # fmt: skip
+def _show_jobs(jobs: list[Job]) -> None:
+    output.table(
+        (
+            *("job", "state", "action", "checkout", "reason"),
+            *(zoned("queued"), "took", "revision", "error"),
+        ),
+        [_job_row(job) for job in jobs],
+    )
 
 
 def _job_row(job: Job) -> tuple[str, ...]:
@@ -65,7 +92,7 @@ def _job_row(job: Job) -> tuple[str, ...]:
         job.action,
         job.directory,
         job.reason,
-        when(job.queued_at),
+        when_in_table(job.queued_at),
         took(job.started_at, job.finished_at),
         moved(job.from_revision, job.to_revision),
         job.error or "",
@@ -80,7 +107,14 @@ def show(number: JobNumber, as_json: Json = False) -> None:
         attempts = ledger.attempts(job.id)
     if as_json:
         output.print_json(
-            {"asked": number, "job": job, "deliveries": deliveries, "attempts": attempts}
+            {
+                "asked": number,
+                "job": job,
+                "deliveries": deliveries,
+                "attempts": [
+                    {"number": place, **output.data(each)} for place, each in enumerate(attempts, 1)
+                ],
+            }
         )
         return
     _show_job(job)
@@ -89,7 +123,7 @@ def show(number: JobNumber, as_json: Json = False) -> None:
         _show_deliveries(deliveries)
     if attempts:
         say("\nattempts")
-        _show_attempts(attempts)
+        _show_attempts(job, attempts)
         say(f"\ntheir logs: gitreload logs {job.id}")
 
 
@@ -118,11 +152,14 @@ def _show_job(job: Job) -> None:
 
 def _show_deliveries(deliveries: list[LinkedDelivery]) -> None:
     output.table(
-        ("delivery", "received", "forge", "event", "id", "repository", "ref", "revision", "pusher"),
+        (
+            *("delivery", zoned("received"), "forge", "event", "id", "repository"),
+            *("ref", "revision", "pusher"),
+        ),
         [
             (
                 str(each.id),
-                when(each.received_at),
+                when_in_table(each.received_at),
                 each.forge,
                 each.event,
                 each.delivery_id or "",
@@ -136,20 +173,20 @@ def _show_deliveries(deliveries: list[LinkedDelivery]) -> None:
     )
 
 
-def _show_attempts(attempts: list[Attempt]) -> None:
+def _show_attempts(job: Job, attempts: list[Attempt]) -> None:
     output.table(
-        ("attempt", "job", "started", "took", "result", "revision", "error"),
+        ("attempt", "of job", zoned("started"), "took", "result", "revision", "error"),
         [
             (
-                str(each.id),
-                str(each.job_id),
-                when(each.started_at),
+                str(number),
+                str(each.job_id) if each.job_id != job.id else "",
+                when_in_table(each.started_at),
                 took(each.started_at, each.finished_at),
                 each.result,
                 moved(each.from_revision, each.to_revision),
                 each.error or "",
             )
-            for each in attempts
+            for number, each in enumerate(attempts, 1)
         ],
     )
 
@@ -163,21 +200,29 @@ def logs(
 ) -> None:
     """Print the logs of a job's attempts.
 
-    With -f it exits with 1 if the job fails.
+    With -f it exits with 1 if the job fails; one that is tried again is followed on.
     """
     from gitreload.cli.follow import follow_job
+    from gitreload.cli.workers import note_if_none
 
     if follow and as_json:
         raise UsageError("--follow streams text: leave it or --json away")
-    with existing_ledger(load_settings()) as ledger:
+    settings = load_settings()
+    with existing_ledger(settings) as ledger:
         job = find_job(ledger, number)
         if as_json:
             attempts = [
-                {**output.data(each), "log": "".join(text for _, text in ledger.log(each.id))}
-                for each in ledger.attempts(job.id)
+                {
+                    "number": place,
+                    **output.data(each),
+                    "log": "".join(text for _, text in ledger.log(each.id)),
+                }
+                for place, each in enumerate(ledger.attempts(job.id), 1)
             ]
             output.print_json({"asked": number, "job": job, "attempts": attempts})
         elif follow:
+            if not job.state.finished:
+                note_if_none(settings)
             job = follow_job(ledger, job.id)
         else:
             _print_logs(ledger, job)

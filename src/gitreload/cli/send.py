@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gitreload.cli import output
+from gitreload.cli.arguments import one_of
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
 from gitreload.cli.output import Json, say
@@ -51,8 +52,15 @@ def send(
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="The server, if not at HOST and PORT.")
     ] = None,
-    event: Annotated[Event, typer.Option(help="What to send.")] = Event.PUSH,
-    route: Annotated[Route, typer.Option(help="The route to send it to.")] = Route.ROOT,
+    event: Annotated[
+        Event, typer.Option(metavar="push|ping", parser=one_of(Event), help="What to send.")
+    ] = Event.PUSH,
+    route: Annotated[
+        Route,
+        typer.Option(
+            metavar="|".join(Route), parser=one_of(Route), help="The route to send it to."
+        ),
+    ] = Route.ROOT,
     secret_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Sign with this secret, not the first configured one."),
@@ -146,18 +154,22 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
         # No proxy of the environment: the server is this machine's, or stands in the URL.
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             return client.post(url, headers=headers, content=body)
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise UsageError(f"--url: expected http://HOST:PORT, not {url} ({error})") from error
     except httpx.ConnectError as error:
         raise GitreloadError(
-            f"nothing answers at {url} ({error}): start `gitreload serve`, or name its address "
+            f"no connection to {url} ({error}): start `gitreload serve`, or name its address "
             "with --url"
         ) from error
     except httpx.TimeoutException as error:
         raise GitreloadError(
             f"no answer from {url} in {TIMEOUT_SECONDS:g} s: look at the server's log"
         ) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.RequestError as error:
         raise GitreloadError(
-            f"the delivery to {url} failed ({error}): --url takes the form http://HOST:PORT"
+            f"the connection to {url} ended before an answer came ({error}): look at the log of "
+            "the server there, and whether it is gitreload at all and speaks "
+            f"{httpx.URL(url).scheme}"
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gitreload.cli.arguments import whole_number
 from gitreload.cli.errors import USAGE
 from gitreload.cli.signals import signals
 
@@ -24,7 +25,10 @@ def serve(
         str | None, typer.Option(metavar="ADDRESS", help="Listen here instead of on HOST.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Listen here instead of on PORT.")
+        int | None,
+        typer.Option(
+            metavar="NUMBER", parser=whole_number(0, 65535), help="Listen here instead of on PORT."
+        ),
     ] = None,
 ) -> None:
     """Receive pushes and work on them, until SIGTERM. SIGHUP reads the configuration again."""

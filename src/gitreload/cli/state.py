@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from gitreload.cli.output import note
 from gitreload.model import GitreloadError, Job
@@ -14,11 +12,6 @@ from gitreload.model import GitreloadError, Job
 if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import Ledger
-
-# SQLite's largest integer: a larger number is no job's.
-JobNumber = Annotated[
-    int, typer.Argument(metavar="JOB", min=1, max=2**63 - 1, help="The job's number.")
-]
 
 
 def load_settings() -> Settings:

@@ -10,7 +10,7 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import Json, moved, note, say, state_of
+from gitreload.cli.output import Json, moved, next_try, note, say, state_of, waits_for_next_try
 from gitreload.cli.state import open_ledger
 from gitreload.model import Action, Checkout, GitreloadError, Job, Outcome, Reason, State
 
@@ -37,7 +37,7 @@ def sync(
         bool, typer.Option("--force", help="Import even where nothing has changed.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the end; exit with 1 if a job fails.")
+        bool, typer.Option("--wait", help="Wait for the end; exit with 1 at the first failure.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -45,8 +45,10 @@ def sync(
     from gitreload import config
     from gitreload.cli.workers import note_if_none, wake
 
-    if bool(directories) == every:
-        raise UsageError("name the checkouts to sync, or all of them with --all")
+    if directories and every:
+        raise UsageError("--all takes every checkout: leave it away, or the names")
+    if not directories and not every:
+        raise UsageError("name the checkouts to sync, or take every one with --all")
     if update and force:
         raise UsageError("--force is about imports, and --update makes none: leave one away")
     loaded = config.load()
@@ -64,9 +66,9 @@ def sync(
             jobs = [job for number in numbers if (job := ledger.follow(number)) is not None]
     if as_json:
         output.print_json(jobs)
-    if not wait:
+    if not all(job.state.finished for job in jobs):
         note_if_none(loaded.settings)
-    elif any(job.state is not State.SUCCEEDED for job in jobs):
+    if wait and any(job.state is not State.SUCCEEDED for job in jobs):
         raise typer.Exit(FAILED)
 
 
@@ -111,8 +113,8 @@ def _wait(loaded: Config, ledger: Ledger, numbers: Sequence[int], *, quiet: bool
 
 
 def _settled(job: Job) -> bool:
-    # What keeps failing is tried again for ever; nobody wants to wait that long.
-    return job.state.finished or job.failing
+    # It may be tried again for ever, and whoever waits wants to know of the first failure.
+    return job.state.finished or waits_for_next_try(job)
 
 
 class _Progress:
@@ -137,6 +139,8 @@ class _Progress:
 
 
 def _line(job: Job) -> str:
-    words = [f"{job.directory}: {state_of(job)}", moved(job.from_revision, job.to_revision)]
+    state = "failed" if waits_for_next_try(job) else state_of(job)
+    words = [f"{job.directory}: {state}", moved(job.from_revision, job.to_revision)]
     line = ", ".join(word for word in words if word)
-    return f"{line}: {job.error}" if job.error else line
+    line = f"{line}: {job.error}" if job.error else line
+    return f"{line}; {next_try(job)}" if waits_for_next_try(job) else line
