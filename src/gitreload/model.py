@@ -56,6 +56,7 @@ class Reason(StrEnum):
     PUSH = "push"
     SYNC = "sync"
     RETRY = "retry"
+    REPLAY = "replay"
 
 
 class Push(msgspec.Struct, frozen=True):

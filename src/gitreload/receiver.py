@@ -146,7 +146,7 @@ class Receiver:
             (index, push, (push.urls, push.branch or ""))
             for index, arrival in enumerate(arrivals)
             for push in arrival.delivery.pushes
-            if _not_followed(push) is None
+            if not_followed(push) is None
         ]
         # In a storm most pushes ask for the same.
         queries = list(dict.fromkeys(query for _, _, query in wanted))
@@ -170,7 +170,7 @@ class _Resolved(msgspec.Struct, frozen=True, gc=False):
     near: tuple[str, ...] = ()
 
 
-def _not_followed(push: Push) -> str | None:
+def not_followed(push: Push) -> str | None:
     """Why no checkout can follow this push; None where one may."""
     if push.branch is None:
         return f"{push.ref} is not a branch"
@@ -193,7 +193,7 @@ def _resolved(arrival: Arrival, found: Sequence[tuple[Push, Match]]) -> _Resolve
     if targets:
         reached = _reached(targets.values())
         return _Resolved(Entry(arrival, tuple(targets.values()), detail=reached), missed)
-    reasons = [why for push in delivery.pushes if (why := _not_followed(push))]
+    reasons = [why for push in delivery.pushes if (why := not_followed(push))]
     reasons += [reason for _, match in found for reason in match.reasons]
     cloned = not found or any(match.known for _, match in found)
     if not cloned:

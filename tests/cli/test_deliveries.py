@@ -155,3 +155,27 @@ class TestShow:
         assert '\nbody (the first 1048576 bytes of 1048619)\n{"url":"https://***@forge/a"' in shown
         record(host, book, b"[" * 500 + b"]" * 500)
         assert host.done("deliveries", "2").endswith("\nbody\n" + "[" * 500 + "]" * 500 + "\n")
+
+
+class TestReplay:
+    def body(self, host: Host) -> bytes:
+        push = {"ref": "refs/heads/main", "repository": {"clone_url": host.remote.url}}
+        return json.dumps(push | {"after": NEW}).encode()
+
+    def test_which_jobs_were_queued_is_told(self, host: Host, book: Book) -> None:
+        record(host, book, self.body(host))
+        book.succeed(book.begin())
+        result = host.run("replay", "1")
+        assert result.stdout == "queued import of course, as job 2\n"
+        assert "no worker is running" in result.stderr
+        with host.working():
+            result = host.run("replay", "1")
+        assert result.stdout == "import of course joins job 2, which is queued already\n"
+        assert result.stderr == ""
+        [job] = host.json("replay", "1")
+        assert (job["id"], job["reason"], job["directory"]) == (2, "replay", "course")
+        assert [each["job"] for each in host.json("deliveries", "1")["jobs"]] == [1, 2]
+
+    def test_one_that_reaches_nothing_fails(self, host: Host, book: Book) -> None:
+        record(host, book, ignored="the event star is not a push")
+        assert "gitreload: of delivery 1 no body is kept" in host.failed("replay", "1")

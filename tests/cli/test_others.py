@@ -119,7 +119,7 @@ class TestAll:
     def test_help_and_version(self, host: Host) -> None:
         assert host.done("--version") == f"gitreload {__version__}\n"
         for name in ("serve", "worker", "list", "jobs", "show", "logs", "sync", "retry", "cancel",
-                     "config", "send", "backup", "deliveries"):  # fmt: skip
+                     "config", "send", "backup", "deliveries", "replay"):  # fmt: skip
             assert f"\n  {name} " in host.done("--help")
             assert host.done(name, "-h").startswith(f"Usage: gitreload {name} ")
 

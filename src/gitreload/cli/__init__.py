@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from gitreload import __version__
-from gitreload.cli import backup, checkouts, deliveries, queue, send, serve, settings, sync
+from gitreload.cli import backup, checkouts, deliveries, queue, replay, send, serve, settings, sync
 from gitreload.cli.errors import Command, Commands
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command(cls=Command)(sync.sync)
 app.command(cls=Command)(queue.retry)
 app.command(cls=Command)(queue.cancel)
 app.command(cls=Command)(deliveries.deliveries)
+app.command(cls=Command)(replay.replay)
 app.command(cls=Command)(send.send)
 app.command(cls=Command)(settings.config)
 app.command(cls=Command)(backup.backup)

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import AskedFor, Kept, Ledger, Received
 
-DeliveryNumber = typer.Argument(
+_NUMBER = typer.Argument(
     metavar="DELIVERY",
     parser=row_number("a delivery's number, as `gitreload deliveries` lists them"),
-    help="The delivery's number, to show all of it.",
+    help="The delivery's number.",
 )
+DeliveryNumber = Annotated[int, _NUMBER]
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 # Levels of a body's JSON that are laid out; forges need eight.
@@ -39,7 +40,7 @@ class _TooDeep(Exception):  # noqa: N818 - a finding about a body
 
 
 def deliveries(
-    number: Annotated[int | None, DeliveryNumber] = None,
+    number: Annotated[int | None, _NUMBER] = None,
     forge: Annotated[
         list[str] | None,
         typer.Option(metavar="FORGE", help="Only deliveries of this forge; may be repeated."),

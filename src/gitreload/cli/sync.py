@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gitreload.config import Config, Settings
     from gitreload.ledger import Ledger
 
-Queued = tuple[int, Outcome]
-"""A job's number, and whether the job is new."""
+Queued = tuple[Checkout, int, Outcome]
+"""A checkout, its job's number, and whether the job is new."""
 
 
 def sync(
@@ -55,11 +55,11 @@ def sync(
     checkouts = _chosen(loaded.settings, directories)
     action = Action.UPDATE if update else Action.IMPORT
     with open_ledger(loaded.settings) as ledger:
-        queued = ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
+        jobs_queued = ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
         wake(loaded.settings)
-        numbers = [number for number, _ in queued]
+        numbers = [number for number, _ in jobs_queued]
         if not as_json:
-            _tell(checkouts, action, queued)
+            tell(action, [(c, *q) for c, q in zip(checkouts, jobs_queued, strict=True)])
         if wait:
             jobs = _wait(loaded, ledger, numbers, quiet=as_json)
         else:
@@ -94,8 +94,9 @@ def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
     return sound
 
 
-def _tell(checkouts: Sequence[Checkout], action: Action, queued: Sequence[Queued]) -> None:
-    for checkout, (number, outcome) in zip(checkouts, queued, strict=True):
+def tell(action: Action, queued: Sequence[Queued]) -> None:
+    """Say which jobs were queued by hand."""
+    for checkout, number, outcome in queued:
         if outcome is Outcome.QUEUED:
             say(f"queued {action} of {checkout.directory}, as job {number}")
         else:

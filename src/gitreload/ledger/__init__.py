@@ -116,6 +116,29 @@ class Ledger:
                 queue.link_deliveries(recorder.connection, job.id, new)
         return new
 
+    def replay(self, delivery: Received, targets: Sequence[Target]) -> list[tuple[int, Outcome]]:
+        """Queue its action for these checkouts, whatever it brought about before; as `enqueue`."""
+        now = self.clock()
+        with self._recorder() as recorder:
+            asked = received.asked_for(recorder.connection, delivery.id)
+            before = {each.job for each in asked}
+            queued = [
+                recorder.queue(
+                    recorder.checkout_id(target.checkout),
+                    delivery.action,
+                    Reason.REPLAY,
+                    now,
+                    target.push.after,
+                )
+                for target in targets
+            ]
+            recorder.link(
+                (job, delivery.id, target.push)
+                for (job, _, _), target in zip(queued, targets, strict=True)
+                if job not in before
+            )
+        return [(job, outcome) for job, outcome, _ in queued]
+
     @contextmanager
     def _recorder(self) -> Iterator[Recorder]:
         with self.database.write() as connection:

@@ -107,13 +107,10 @@ class Recorder:
             ],
         )
         decided = list(zip(ids, decisions, strict=True))
-        self._sql.links.run(
-            self._cursor,
-            [
-                _link(job, delivery, push)
-                for delivery, decision in decided
-                for job, push in decision.reached
-            ],
+        self.link(
+            (job, delivery, push)
+            for delivery, decision in decided
+            for job, push in decision.reached
         )
         return [
             Recorded(
@@ -124,6 +121,10 @@ class Recorder:
             )
             for delivery, decision in decided
         ]
+
+    def link(self, asked: Iterable[tuple[int, int, Push]]) -> None:
+        """Tell which job each delivery asked for, and with which push."""
+        self._sql.links.run(self._cursor, [_link(*each) for each in asked])
 
     def _keep_bodies(self, entries: Sequence[Entry]) -> list[_Place]:
         """Where the body of each entry lies; what is ignored keeps none."""

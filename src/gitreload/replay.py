@@ -1,0 +1,92 @@
+"""A recorded delivery, taken up again as if it had arrived now.
+
+It was genuine when it came, so it is not asked for proof again; and it acts though it, or one with
+its id, was done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitreload import forges
+from gitreload.checkouts import Checkouts
+from gitreload.ledger import Ledger, Received, Target
+from gitreload.model import Checkout, GitreloadError, Outcome, Push
+from gitreload.receiver import not_followed
+
+CURE = "deliver it again from the forge, or queue its checkout with `gitreload sync`"
+
+
+def replay(
+    ledger: Ledger, checkouts: Checkouts, delivery: Received
+) -> list[tuple[Checkout, int, Outcome]]:
+    """Queue its action for the checkouts that its pushes reach now: each with its job.
+
+    `QUEUED` tells a new job, `COALESCED` one that waits already. Raises GitreloadError where its
+    pushes are not known any more, or reach nothing.
+    """
+    if delivery.outcome is Outcome.PONG:
+        raise GitreloadError(f"delivery {delivery.id} was a test call: it asked for nothing")
+    targets = _targets(delivery, _pushes(ledger, delivery), checkouts)
+    queued = ledger.replay(delivery, targets)
+    return [
+        (target.checkout, job, outcome)
+        for target, (job, outcome) in zip(targets, queued, strict=True)
+    ]
+
+
+def _pushes(ledger: Ledger, delivery: Received) -> Sequence[Push]:
+    """What it told of, from its body, or from the jobs that it asked for; raises GitreloadError."""
+    kept = ledger.kept(delivery)
+    if kept.body is None:
+        raise GitreloadError(
+            f"of delivery {delivery.id} no body is kept, as it was {delivery.outcome} "
+            f"({delivery.detail}): {CURE}"
+        )
+    try:
+        return forges.pushes(delivery.forge, kept.headers, kept.body, forges.Paths())
+    except forges.Malformed as error:
+        reached = _reached_before(ledger, delivery)
+        if reached:
+            return reached
+        raise GitreloadError(
+            f"what is kept of delivery {delivery.id} cannot be read again ({error}): {CURE}"
+        ) from error
+
+
+def _reached_before(ledger: Ledger, delivery: Received) -> list[Push]:
+    """Of a body that was cut: its pushes that reached checkouts when it came."""
+    return [
+        Push(
+            ref=each.ref,
+            urls=(each.origin,),
+            repository=delivery.repository,
+            before=each.before,
+            after=each.after,
+            pusher=each.pusher,
+        )
+        for each in ledger.asked_for(delivery)
+        if each.origin is not None
+    ]
+
+
+def _targets(
+    delivery: Received, pushes: Sequence[Push], checkouts: Checkouts
+) -> tuple[Target, ...]:
+    """The checkouts that follow what was pushed; raises GitreloadError where none does."""
+    alive = [push for push in pushes if not_followed(push) is None]
+    matches = checkouts.match_many([(push.urls, push.branch or "") for push in alive])
+    targets = {
+        checkout.path: Target(checkout, push)
+        for push, match in zip(alive, matches, strict=True)
+        for checkout in match.found
+    }
+    if targets:
+        return tuple(targets.values())
+    reasons = [why for push in pushes if (why := not_followed(push))]
+    reasons += [reason for match in matches for reason in (*match.reasons, *match.near)]
+    if matches and not any(match.known for match in matches):
+        reasons.insert(0, f"{delivery.repository or 'its repository'} is not cloned here")
+    raise GitreloadError(
+        f"delivery {delivery.id} reaches no checkout now: {'; '.join(reasons) or 'it told nothing'}"
+    )
