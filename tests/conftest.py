@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from gitreload.ledger import Ledger
 from helpers import Remote
 
-settings.register_profile("untimed", deadline=None)  # how fast an example runs is no property
-settings.load_profile("untimed")
+settings.register_profile(
+    "tests",
+    deadline=None,  # how fast an example runs is no property
+    # Explaining a failure means tracing every line of every example before there is one.
+    phases=tuple(set(Phase) - {Phase.explain}),
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

@@ -195,8 +195,10 @@ class LedgerMachine(RuleBasedStateMachine):
         others = [other for name, other in self.model.runs.items() if name != directory]
         free = course not in {other.course for other in others}
         assert self.ledger.take_exclusion(run.claimed.job, course) is free
+        # Known from now on, so that it is not claimed in vain while the other import runs.
+        self.model.courses[directory] = course
         if free:
-            run.course = self.model.courses[directory] = course
+            run.course = course
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.runs)
