@@ -61,7 +61,7 @@ def measure(scratch: Path, *, quick: bool) -> Section:
         f"`wrk -t1 -c{load.CONNECTIONS}` with signed GitHub pushes of {len(delivery.body):,} "
         f"bytes, each with a delivery id of its own: medians of {rounds} rounds of {seconds} s in "
         "turns. gitreload answers once delivery and job are on disk, while an import runs: two "
-        "processes of gunicorn with uvicorn, on the two cores that `webhook` uses too; then "
+        "processes of gunicorn with our worker, on the two cores that `webhook` uses too; then "
         "`gitreload serve`, which is one; then that with pushes to `/update`, while the worker "
         "updates the checkout again and again. `webhook` checks the same signature, keeps "
         "nothing, and starts `/bin/true`.",

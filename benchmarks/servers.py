@@ -109,7 +109,7 @@ class Server:
 def gitreload(folder: Path, repodir: Path, *, processes: int = 1, **settings: Any) -> Server:
     """gitreload with its files in `folder`; `settings` are further keys, in lower case.
 
-    One process is `gitreload serve`, several are gunicorn's with uvicorn in each.
+    One process is `gitreload serve`, several are gunicorn's with our worker.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
@@ -128,7 +128,7 @@ def gitreload(folder: Path, repodir: Path, *, processes: int = 1, **settings: An
     command = [str(scripts / "gitreload"), "serve"]
     if processes > 1:
         command = [str(scripts / "gunicorn"), "-w", str(processes)]
-        command += ["-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{port}"]
+        command += ["-k", "gitreload.web.gunicorn.Worker", "-b", f"127.0.0.1:{port}"]
         command += ["gitreload.asgi:app"]
     environ = {"GITRELOAD_CONFIG": str(configuration)}
     return Server(command, port, folder / "server.log", environ)

@@ -22,6 +22,10 @@ SERVERS = {
         GUNICORN, "-b", "127.0.0.1:PORT", "-w", "2", "-k", "gthread", "--threads", "4",
         "gitreload.web:app",
     ],
+    "ours": [
+        GUNICORN, "-b", "127.0.0.1:PORT", "-w", "2", "-k", "gitreload.web.gunicorn.Worker",
+        "gitreload.asgi:app",
+    ],
     "asgi": [GUNICORN, "-b", "127.0.0.1:PORT", "-w", "2", "-k", "asgi", "gitreload.asgi:app"],
 }  # fmt: skip
 

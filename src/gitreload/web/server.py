@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -19,6 +20,15 @@ logger = logging.getLogger(__name__)
 
 # Requests under way get this long to be answered after SIGTERM; a commit takes milliseconds.
 ANSWER_SECONDS = 10
+# How deliveries are served, in one process or in several of gunicorn's.
+SERVING: dict[str, Any] = {
+    "http": GatheringProtocol,
+    "access_log": False,
+    # Who the peer is decides who is served; no header may change it.
+    "proxy_headers": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": ANSWER_SECONDS,
+}
 
 
 class Server(uvicorn.Server):
@@ -33,14 +43,9 @@ class Server(uvicorn.Server):
                 build(lambda: runtime),
                 host=settings.host,
                 port=settings.port,
-                http=GatheringProtocol,
                 lifespan="off",
                 log_config=None,
-                access_log=False,
-                # Who the peer is decides who is served; no header may change it.
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=ANSWER_SECONDS,
+                **SERVING,
             )
         )
         self._reload = reload
