@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    probe: Callable[[], T | None], *, seconds: float = 30, what: str = "the condition"
+    probe: Callable[[], T | None], *, seconds: float = 60, what: str = "the condition"
 ) -> T:
     """The first true value of `probe`; fails the test when none comes within `seconds`."""
     deadline = time.monotonic() + seconds
