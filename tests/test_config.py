@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitreload import config, config_sources, logs
 from gitreload.config import Config, ConfigError, Settings, load
-from gitreload.settings import KEYS, REPO_KEYS, RepoSettings
+from gitreload.settings import KEYS, REPO_KEYS, RepoSettings, StandardPaths
 from gitreload.visible import visible
 from helpers import check_snapshot
 
@@ -212,6 +212,8 @@ class TestSecrets:
         loaded = load_file(
             cwd,
             WEBHOOK_SECRETS=[SECRET, {"FILE": str(file)}],
+            BASIC_AUTH={"ada": SECRET, "bob": {"FILE": str(file)}},
+            REPOS={"course": {"SECRETS": [SECRET]}},
             IMPORTER_ENV={"DB_PASSWORD": SECRET},
         )
         assert [secret.read() for secret in loaded.settings.webhook_secrets] == [
@@ -222,6 +224,8 @@ class TestSecrets:
         assert SECRET not in f"{loaded!r} {loaded.settings} {shown} {loaded.warnings}"
         values = {key: value for key, value, _ in shown}
         assert values["WEBHOOK_SECRETS"] == ["********", {"FILE": str(file)}]
+        assert values["BASIC_AUTH"] == {"ada": "********", "bob": {"FILE": str(file)}}
+        assert '"SECRETS": ["********"]' in json.dumps(values["REPOS"])
         assert values["IMPORTER_ENV"] == {"DB_PASSWORD": "********"}
         assert json.loads(json.dumps(values)) == values
 
@@ -238,7 +242,15 @@ class TestSecrets:
             ("IMPORTER_ENV", {"A": [SECRET]}),
             ("IMPORTER_ENV", {"A": f"{SECRET}\0"}),
             ("REPOS", [SECRET]),
-            ("REPOS", {"a": {"SECRETS": [SECRET]}}),
+            ("REPOS", {"a": {"SECRETS": SECRET}}),
+            ("REPOS", {"a": {"SECRETS": [[SECRET]]}}),
+            ("REPOS", {"a": {"SECRETS": [f"whsec_{SECRET}"]}}),
+            ("REPOS", {"a": {"SECRET": [SECRET]}}),
+            ("BASIC_AUTH", f"ada:{SECRET}"),
+            ("BASIC_AUTH", [f"ada:{SECRET}"]),
+            ("BASIC_AUTH", {f"ada:{SECRET}": SECRET}),
+            ("BASIC_AUTH", {f"ada:{SECRET}": 1}),
+            ("BASIC_AUTH", {"ada": [SECRET]}),
             ("REPOS", {"a": {"REMOTES": [f"https://ada:{SECRET}@host/x"]}}),
             ("REPOS", {"a": {"REMOTES": f"https://ada:{SECRET}@host/x"}}),
             ("HOST", f"https://{SECRET}@host"),
@@ -272,7 +284,12 @@ class TestSecrets:
 )
 def test_an_open_host_needs_a_secret_or_permission(cwd: Path, host: str, refused: bool) -> None:
     assert bool(config.refuse_open_host(load_file(cwd, HOST=host).settings)) == refused
-    for lifted in ({"WEBHOOK_SECRETS": [SECRET]}, {"ALLOW_UNSIGNED": True}):
+    for lifted in (
+        {"WEBHOOK_SECRETS": [SECRET]},
+        {"BASIC_AUTH": {"ada": SECRET}},
+        {"REPOS": {"course": {"SECRETS": [SECRET]}}},
+        {"ALLOW_UNSIGNED": True},
+    ):
         settings = load_file(cwd, HOST=host, **lifted).settings
         assert config.refuse_open_host(settings) is None
 
@@ -311,6 +328,18 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"WEBHOOK_SECRETS": "one"}, {}),
     ({"WEBHOOK_SECRETS": ["", " \n", "short", 1, None, {}, {"file": "x"}, {"FILE": 1}]}, {}),
     ({"WEBHOOK_SECRETS": [{"FILE": "none"}, {"FILE": "."}, {"FILE": "empty"}]}, {}),
+    ({"WEBHOOK_SECRETS": ["whsec_tooshort", "whsec_not/base64!", "whpk_AAAAAAAAAA"]}, {}),
+    ({"REPOS": {"course": {"SECRETS": "one", "FORGE": "hub"}}}, {}),
+    ({"REPOS": {"course": {"SECRETS": ["short", "long enough to do"], "SECRET": []}}}, {}),
+    ({"REPOS": {"course": {"SECRETS": ["long enough to do"]}}}, {}),
+    ({"REPOS": {"course": {"SECRETS": ["long enough to do"], "FORGE": "sourcehut"}}}, {}),
+    ({"BASIC_AUTH": {"ada": "long enough to do"}, "ALLOW_UNSIGNED": True}, {}),
+    ({"BASIC_AUTH": {"ada": "short", "a:b": 1, "": "long enough to do"}}, {}),
+    ({"BASIC_AUTH": ["ada"], "SOURCEHUT_KEYS": ["AAAA", 1]}, {}),
+    ({"TRUSTED_PROXIES": ["10.0.0.1/8", "nginx", 1], "ALLOW_FROM": ["unix", "*"]}, {}),
+    ({"TRUSTED_PROXIES": "unix"}, {}),
+    ({"STANDARD_PATHS": {"ref": "a", "URLS": [], "PUSHES": "push", "EACH": "a..b"}}, {}),
+    ({"STANDARD_PATHS": {"REF": None}}, {}),
     ({"STATE_DIR": "/srv/repos", "REPODIR": "/srv/repos"}, {}),
     ({"STATE_DIR": "/srv/repos/course/../state", "REPODIR": "/srv/repos"}, {}),
     ({"REPODIR": "/var/lib/gitreload"}, {}),
@@ -418,7 +447,7 @@ class TestProperties:
         check(place, "{}", environ)
 
 
-def rows(model: type[Settings | RepoSettings]) -> list[str]:
+def rows(model: type[Settings | RepoSettings | StandardPaths]) -> list[str]:
     """The model's keys as the documentation has them."""
     schema = model.model_json_schema()["properties"]
     return [
@@ -430,7 +459,7 @@ def rows(model: type[Settings | RepoSettings]) -> list[str]:
 def test_the_documentation_has_every_key_and_default() -> None:
     lines = DOCS.read_text().splitlines()
     tables = [line for line in lines if line.startswith("| `")]
-    assert tables == rows(Settings) + rows(RepoSettings)
+    assert tables == rows(Settings) + rows(RepoSettings) + rows(StandardPaths)
 
 
 def test_the_schema_has_every_key_with_a_description() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -24,6 +25,7 @@ from gitreload.settings import (
     KEYS,
     PATH_KEYS,
     REPO_KEYS,
+    STANDARD_PATHS_KEYS,
     RepoSettings,
     Settings,
     default_state_dir,
@@ -45,7 +47,7 @@ __all__ = [
     "schema",
 ]
 
-SECRET_KEYS = ("WEBHOOK_SECRETS", "IMPORTER_ENV")
+SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "IMPORTER_ENV")
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
     "ALSO_CLONE_REPOS": "clone the repository again by hand; every clone is kept current",
@@ -92,7 +94,7 @@ def masked(config: Config) -> list[tuple[str, object, str]]:
 
 def refuse_open_host(settings: Settings) -> str | None:
     """Why the server must not listen on HOST: anyone could queue jobs there. None if it may."""
-    if settings.webhook_secrets or settings.allow_unsigned or _is_loopback(settings.host):
+    if settings.authenticated or settings.allow_unsigned or _is_loopback(settings.host):
         return None
     return (
         f"HOST is {settings.host}, which other machines can reach, and without a secret nothing "
@@ -140,7 +142,7 @@ _CONTAINERS = {
 
 def _problem(error: ErrorDetails) -> str:
     """A sentence about one error of the model, with the key and without the source."""
-    where = error["loc"]
+    where = _shown(error["loc"])
     if error["type"] == "extra_forbidden":
         return _unknown(where)
     if error["type"] == "sentence":
@@ -148,14 +150,23 @@ def _problem(error: ErrorDetails) -> str:
     form = error["ctx"]["form"] if error["type"] == "form" else _CONTAINERS[error["type"]]
     if where[-1] == "[key]":
         return f"{_dotted(where[:-2])} has the key {_quoted(where[-2])}; expected {form}"
-    found = _kind(error["input"]) if where[0] in SECRET_KEYS else _found(error["input"])
+    secret = any(key in SECRET_KEYS for key in where)
+    found = _kind(error["input"]) if secret else _found(error["input"])
     return f"{_dotted(where)} is {found}; expected {form}"
+
+
+def _shown(where: Sequence[int | str]) -> tuple[int | str, ...]:
+    """`where`, without the password of a user who was written as user:password."""
+    if where[0] != "BASIC_AUTH" or len(where) == 1:
+        return tuple(where)
+    return where[0], str(where[1]).partition(":")[0], *where[2:]
 
 
 def _unknown(where: Sequence[int | str]) -> str:
     from difflib import get_close_matches
 
-    known = KEYS if len(where) == 1 else REPO_KEYS
+    inner = {"REPOS": REPO_KEYS, "STANDARD_PATHS": STANDARD_PATHS_KEYS}
+    known = KEYS if len(where) == 1 else inner[str(where[0])]
     near = get_close_matches(str(where[-1]).upper(), known, n=1)
     cure = f"did you mean {_dotted((*where[:-1], near[0]))}?" if near else "remove it"
     return f"unknown key {_dotted(where)}; {cure}"
@@ -207,16 +218,15 @@ def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[
         for key in PATH_KEYS
         if not (raw.values.get(key) or "/").startswith(("/", "~"))
     ]
-    where = origins["WEBHOOK_SECRETS"]
     doubts += [
-        f"{where}: WEBHOOK_SECRETS[{number}]: the secret is shorter than {ADVISED} characters; "
-        f"{CURE}"
-        for number, secret in enumerate(settings.webhook_secrets)
+        f"{origins[re.split('[.[]', where)[0]]}: {where}: the secret is shorter than {ADVISED} "
+        f"characters; {CURE}"
+        for where, secret in settings.secrets()
         if secret.short
     ]
-    if settings.webhook_secrets and settings.allow_unsigned:
+    if settings.authenticated and settings.allow_unsigned:
         doubts.append(
-            f"{origins['ALLOW_UNSIGNED']}: ALLOW_UNSIGNED does nothing while WEBHOOK_SECRETS "
-            "is set; remove one of them"
+            f"{origins['ALLOW_UNSIGNED']}: ALLOW_UNSIGNED does nothing while there is a secret, in "
+            "WEBHOOK_SECRETS, BASIC_AUTH or REPOS; remove one of them"
         )
     return doubts

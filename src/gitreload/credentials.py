@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from gitreload.model import GitreloadError
+from gitreload.webhook_keys import fault
 
 SHORTEST = 12
 ADVISED = 20
@@ -26,8 +27,8 @@ class Secret:
     def __init__(self, value: str | None = None, *, file: Path | None = None) -> None:
         """Takes exactly one of `value` and `file`.
 
-        Raises `UnfitSecretError` if it is empty, shorter than `SHORTEST` bytes, or if the file
-        cannot be read.
+        Raises `UnfitSecretError` if it is empty, shorter than `SHORTEST` bytes, begins as a key of
+        the Standard Webhooks specification and is none, or if the file cannot be read.
         """
         if (value is None) == (file is None):
             raise ValueError("a secret is either a value or a file")
@@ -38,6 +39,10 @@ class Secret:
             self._seen, self._value = _read(file)
         else:
             self._value = _fit(_encoded(value or ""), "the secret")
+
+    @property
+    def _source(self) -> Path | bytes:
+        return self._file or self._value
 
     @property
     def short(self) -> bool:
@@ -66,6 +71,13 @@ class Secret:
         """What may be shown of it: the file's name at most."""
         return "********" if self._file is None else {"FILE": str(self._file)}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same value, or the same file, whatever that holds."""
+        return isinstance(other, Secret) and self._source == other._source
+
+    def __hash__(self) -> int:
+        return hash(self._source)
+
     def __repr__(self) -> str:
         return f"Secret({self.masked()!r})"
 
@@ -83,6 +95,9 @@ def _fit(value: bytes, what: str) -> bytes:
         raise UnfitSecretError(f"{what} is empty; {CURE}")
     if len(value) < SHORTEST:
         raise UnfitSecretError(f"{what} is shorter than {SHORTEST} characters; {CURE}")
+    wrong = fault(value)
+    if wrong is not None:
+        raise UnfitSecretError(f"{what} is no key of Standard Webhooks: {wrong}")
     return value
 
 

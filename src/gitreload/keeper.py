@@ -1,4 +1,7 @@
-"""The upkeep of a running process: worker slots, dead workers, requests to cancel, old history."""
+"""The upkeep of a running process: worker slots, dead workers, requests to cancel, old history.
+
+The log is told as well of refusals that were only counted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.ledger.database import unavailable
 from gitreload.locks import Lock, slot_path, somebody_works
 from gitreload.model import GitreloadError
+from gitreload.refusals import Refusals
 from gitreload.worker import Stops, Tools, Worker
 
 logger = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ class Keeper:
         stops: Stops,
         stopping: threading.Event,
         leads: Callable[[], None],
+        refusals: Refusals,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -44,6 +49,7 @@ class Keeper:
         self._stops = stops
         self._stopping = stopping
         self._leads = leads
+        self._refusals = refusals
         self._slots: dict[int, threading.Thread] = {}
         self._pruned_at: float | None = None
         # Why each duty cannot be done now, as it was logged.
@@ -70,6 +76,7 @@ class Keeper:
             self._attend("look for jobs to cancel", self._cancel)
             self._attend("take worker slots", self._fill_slots)
             self._attend("remove old history", self._prune)
+            self._refusals.tell_more()
             if 0 in self._slots:
                 self._leads()
             self._stopping.wait(TICK_SECONDS)

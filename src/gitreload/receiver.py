@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from gitreload.authority import Grant
 from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
 from gitreload.ledger.group import GroupCommit, Stopped
@@ -34,6 +35,7 @@ SENTENCES = {
     Outcome.DUPLICATE: "this delivery's {0} of {1} was done before",
     Outcome.IGNORED: "ignored: {1}",
     Outcome.PONG: "pong",
+    Outcome.REFUSED: "refused: {1}",
 }
 
 
@@ -52,9 +54,13 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
-    """An arrival on its way. `looked`: it missed once, and a full look was taken since."""
+    """An arrival on its way. `looked`: it missed once, and a full look was taken since.
+
+    `grant` says which checkouts it may act on, None that it may on all.
+    """
 
     arrival: Arrival
+    grant: Grant | None
     looked: bool = False
 
 
@@ -88,14 +94,17 @@ class Receiver:
         self._look.stop()
         self._record.stop()
 
-    async def receive(self, arrival: Arrival) -> Receipt:
-        """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now."""
+    async def receive(self, arrival: Arrival, grant: Grant | None = None) -> Receipt:
+        """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now.
+
+        `grant` says which checkouts the delivery may act on, None that it may on all.
+        """
         deadline = time.monotonic() + DEADLINE_SECONDS
         try:
-            receipt = await self._record.submit(_Asked(arrival))
+            receipt = await self._record.submit(_Asked(arrival, grant))
             if receipt is None:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    receipt = await self._after_a_look(_Asked(arrival, looked=True))
+                    receipt = await self._after_a_look(_Asked(arrival, grant, looked=True))
         except (LedgerUnavailable, RepodirError) as error:
             logger.error("a delivery could not be recorded: %s", error)
             raise ReceiverBusy(str(error)) from error
@@ -106,6 +115,22 @@ class Receiver:
         except Stopped:
             raise ReceiverBusy("gitreload is stopping; deliver again in a moment") from None
         return receipt
+
+    async def names(self, pushes: Sequence[Push]) -> frozenset[str]:
+        """The names below REPODIR of all checkouts of the pushed repositories, on any branch.
+
+        Raises ReceiverBusy where they cannot be looked up now.
+        """
+        queries = [(urls, "") for urls in dict.fromkeys(push.urls for push in pushes)]
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                matches = await asyncio.to_thread(self._checkouts().match_many, queries)
+        except RepodirError as error:
+            raise ReceiverBusy(str(error)) from error
+        except TimeoutError:
+            raise ReceiverBusy("REPODIR does not answer; look whether it hangs") from None
+        checkouts = [each for match in matches for each in (*match.found, *match.others)]
+        return frozenset(name for each in checkouts for name in (each.directory, *each.aliases))
 
     async def _after_a_look(self, asked: _Asked) -> Receipt:
         await self._look.submit(asked)
@@ -124,7 +149,7 @@ class Receiver:
 
     def _write(self, asked: Sequence[_Asked]) -> list[Receipt | None]:
         """One transaction for all that need no look; None for those that do."""
-        resolved = self._resolve([one.arrival for one in asked])
+        resolved = self._resolve(asked)
         ready = [one.looked or not found.missed for one, found in zip(asked, resolved, strict=True)]
         recorded = iter(
             self._ledger.record(
@@ -141,11 +166,11 @@ class Receiver:
             self._wake()
         return receipts
 
-    def _resolve(self, arrivals: Sequence[Arrival]) -> list[_Resolved]:
+    def _resolve(self, asked: Sequence[_Asked]) -> list[_Resolved]:
         wanted = [
             (index, push, (push.urls, push.branch or ""))
-            for index, arrival in enumerate(arrivals)
-            for push in arrival.delivery.pushes
+            for index, one in enumerate(asked)
+            for push in one.arrival.delivery.pushes
             if not_followed(push) is None
         ]
         # In a storm most pushes ask for the same.
@@ -155,7 +180,7 @@ class Receiver:
         found: dict[int, list[tuple[Push, Match]]] = {}
         for index, push, query in wanted:
             found.setdefault(index, []).append((push, matches[query]))
-        return [_resolved(arrival, found.get(index, ())) for index, arrival in enumerate(arrivals)]
+        return [_resolved(one, found.get(index, ())) for index, one in enumerate(asked)]
 
 
 class _Resolved(msgspec.Struct, frozen=True, gc=False):
@@ -179,12 +204,14 @@ def not_followed(push: Push) -> str | None:
     return None
 
 
-def _resolved(arrival: Arrival, found: Sequence[tuple[Push, Match]]) -> _Resolved:
+def _resolved(asked: _Asked, told: Sequence[tuple[Push, Match]]) -> _Resolved:
+    arrival, grant = asked.arrival, asked.grant
     delivery = arrival.delivery
     if delivery.ping:
         return _Resolved(Entry(arrival, outcome=Outcome.PONG, detail="pong"))
     if delivery.ignored is not None:
         return _Resolved(Entry(arrival, detail=delivery.ignored))
+    found = told if grant is None else [(push, match.only(grant.allows)) for push, match in told]
     # One job per checkout, however many refs of one delivery lead to it: the last word counts.
     targets = {
         checkout.path: Target(checkout, push) for push, match in found for checkout in match.found
@@ -193,14 +220,22 @@ def _resolved(arrival: Arrival, found: Sequence[tuple[Push, Match]]) -> _Resolve
     if targets:
         reached = _reached(targets.values())
         return _Resolved(Entry(arrival, tuple(targets.values()), detail=reached), missed)
+    cloned = not found or any(match.known for _, match in found)
+    if grant is not None and not cloned and (why := _refused(grant, told)) is not None:
+        return _Resolved(Entry(arrival, outcome=Outcome.REFUSED, detail=why), missed)
     reasons = [why for push in delivery.pushes if (why := not_followed(push))]
     reasons += [reason for _, match in found for reason in match.reasons]
-    cloned = not found or any(match.known for _, match in found)
     if not cloned:
         reasons.append("this repository is not cloned here")
     near = tuple(near for _, match in found for near in match.near)
     detail = "; ".join(reasons) or "nothing was pushed"
     return _Resolved(Entry(arrival, detail=detail), missed, cloned, near)
+
+
+def _refused(grant: Grant, told: Sequence[tuple[Push, Match]]) -> str | None:
+    """Why the first checkout that must not be touched must not; None where there is none."""
+    checkouts = (each for _, match in told for each in (*match.found, *match.others))
+    return next(filter(None, map(grant.refuses, checkouts)), None)
 
 
 def _reached(targets: Iterable[Target]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gitreload import config, summary
+from gitreload.authority import Authority
 from gitreload.checkouts import Checkouts
 from gitreload.engines import Engine
 from gitreload.engines.embedded import EmbeddedEngine
@@ -24,6 +25,7 @@ from gitreload.keeper import Keeper
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.receiver import Receiver
+from gitreload.refusals import Refusals
 from gitreload.tokens import read_token
 from gitreload.worker import Stops, Tools
 
@@ -47,6 +49,8 @@ class Runtime:
         self._keeper: Keeper | None = None
         self._serving = serving
         self._tools = make_tools(loaded.settings)
+        self.authority = Authority(loaded.settings)
+        self.refusals = Refusals()
         self._stops = Stops()
         self._stopping = threading.Event()
         self._beginning = threading.Lock()
@@ -110,6 +114,7 @@ class Runtime:
             self._stopping.set()
         if self.receiver is not None:
             self.receiver.stop()
+        self.refusals.tell_more(all_of_them=True)
         if self._engine is None or self.ledger is None:
             return
         self._engine.wake()
@@ -129,6 +134,7 @@ class Runtime:
         """Work with another configuration from the next request and job on."""
         self.config = loaded
         self._tools = make_tools(loaded.settings)
+        self.authority = Authority(loaded.settings)
         if self._engine is not None:
             self._engine.wake()
 
@@ -170,8 +176,9 @@ class Runtime:
             self.receiver = Receiver(ledger, lambda: self._tools.checkouts, engine.wake)
             self.receiver.start()
         self._keeper = Keeper(
-            ledger, engine, lambda: self._tools, self._stops, self._stopping, self._lead
-        )
+            ledger, engine, lambda: self._tools, self._stops, self._stopping, self._lead,
+            self.refusals,
+        )  # fmt: skip
         self._spawn(self._keeper.run, "keeper")
         self.trouble = None
 

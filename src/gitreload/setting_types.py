@@ -10,9 +10,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +31,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from gitreload import remotes
 from gitreload.credentials import Secret, UnfitSecretError
 from gitreload.visible import visible
+from gitreload.webhook_keys import ED25519_BYTES, strict_base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Start:
         if path == "~" or path.startswith("~/"):
             return self.home / path[2:]
         return self.cwd / path
+
+
+def sentence(text: str) -> PydanticCustomError:
+    """The error that a value is refused with where its form alone does not say why."""
+    return PydanticCustomError("sentence", "{why}", {"why": text})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +132,27 @@ def _secret(value: object, info: ValidationInfo) -> Secret:
         if isinstance(value, dict) and list(value) == ["FILE"]:
             return Secret(file=_path(value["FILE"], info))
     except UnfitSecretError as error:
-        raise PydanticCustomError("sentence", "{why}", {"why": str(error)}) from None
+        raise sentence(str(error)) from None
     raise ValueError
 
 
-def _only(fits: Callable[[str], object]) -> AfterValidator:
-    def check(value: str) -> str:
+def _network(value: object) -> IPv4Network | IPv6Network:
+    if not isinstance(value, str | IPv4Network | IPv6Network):
+        raise ValueError  # noqa: TRY004 - as pydantic wants it; a number would be an address
+    return ip_network(value)
+
+
+def _is_user(value: str) -> bool:
+    # A Basic credential is user and password with a colon between them.
+    return ":" not in value and len(value) <= 128
+
+
+def _is_public_key(value: str) -> bool:
+    return len(strict_base64(value) or b"") == ED25519_BYTES
+
+
+def _only(fits: Callable[[Any], object]) -> AfterValidator:
+    def check(value: Any) -> Any:
         if not fits(value):
             raise ValueError
         return value
@@ -158,9 +179,7 @@ def _is_variable(value: str) -> bool:
 
 def _without_password(value: str) -> str:
     if remotes.mask(value) != value:
-        raise PydanticCustomError(
-            "sentence", "the URL holds a user or password; leave it out, pushes match without it"
-        )
+        raise sentence("the URL holds a user or password; leave it out, pushes match without it")
     return value
 
 
@@ -218,6 +237,50 @@ SecretEntry = Annotated[
         }
     ),
 ]
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    PlainValidator(_network),
+    PlainSerializer(str),
+    Form('an address or a network, such as "10.0.0.5" or "10.0.0.0/8"'),
+    WithJsonSchema({"type": "string"}),
+]
+Proxy = Annotated[
+    Literal["unix"] | Network,
+    Form('an address or a network, such as "10.0.0.5" or "10.0.0.0/8", or "unix"'),
+]
+UserName = Annotated[
+    _Plain, _only(_is_user), Form('a user\'s name without a colon, such as "azure"')
+]
+PublicKey = Annotated[
+    _Plain, _only(_is_public_key), Form("the Base64 of the 32 bytes of an Ed25519 key")
+]
+# Those of gitreload.forges, which stands above this module.
+ForgeName = Annotated[
+    Literal[
+        "forgejo",
+        "gitea",
+        "gogs",
+        "github",
+        "gitlab",
+        "gitee",
+        "bitbucket-cloud",
+        "bitbucket-dc",
+        "azure",
+        "sourcehut",
+        "standard",
+    ],
+    Form('the name of a forge, such as "github"; docs/forges.md lists them'),
+]
+JsonPath = Annotated[
+    _Plain,
+    _only(re.compile(r"[^.\s]+(\.[^.\s]+)*").fullmatch),
+    Form('keys and indices of lists joined by dots, such as "data.ref"'),
+]
+Word = Annotated[_Plain, Form("a string that is not empty")]
+JsonPaths = Annotated[
+    tuple[JsonPath, ...], _only(bool), Form('a list of paths, such as ["data.url"]')
+]
+Words = Annotated[tuple[Word, ...], _only(bool), Form('a list of words, such as ["push"]')]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None,
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),

@@ -7,13 +7,14 @@ JSON Schema.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gitreload import setting_types as types
+from gitreload.credentials import Secret
 from gitreload.setting_types import Between, Form, Start
 
 
@@ -45,9 +46,69 @@ class _Model(BaseModel):
     )
 
 
+class StandardPaths(_Model):
+    """Where the JSON of a sender of Standard Webhooks has what a push tells."""
+
+    event: types.JsonPath = Field(default="type", description="The event's name.")
+    pushes: types.Words = Field(default=("push",), description="The events that are pushes.")
+    pings: tuple[types.Word, ...] = Field(
+        default=("ping",), description="The events that only test the hook."
+    )
+    each: types.JsonPath | None = Field(
+        default=None,
+        description="A list with an entry for every ref that moved; then `REF`, `BRANCH`, "
+        "`BEFORE`, `AFTER` and `DELETED` start at the entry.",
+    )
+    ref: types.JsonPath | None = Field(
+        default="data.ref", description="The full ref, such as `refs/heads/main`."
+    )
+    branch: types.JsonPath | None = Field(
+        default=None, description="The branch's name, where there is no full ref."
+    )
+    before: types.JsonPath | None = Field(
+        default="data.before", description="The revision before the push."
+    )
+    after: types.JsonPath | None = Field(
+        default="data.after", description="The revision after the push."
+    )
+    deleted: types.JsonPath | None = Field(
+        default="data.deleted", description="`true` where the ref was deleted."
+    )
+    urls: types.JsonPaths = Field(
+        default=(
+            "data.repository.clone_url",
+            "data.repository.ssh_url",
+            "data.repository.html_url",
+        ),
+        description="URLs of the repository; one of them has to be there.",
+    )
+    repository: types.JsonPath | None = Field(
+        default="data.repository.full_name", description="The repository's name, for the log."
+    )
+    pusher: types.JsonPath | None = Field(
+        default="data.pusher.name", description="Who pushed, for the log."
+    )
+
+    @model_validator(mode="after")
+    def _tells_the_ref(self) -> Self:
+        if self.ref is None and self.branch is None:
+            raise types.sentence("REF and BRANCH are both null; one has to lead to what was pushed")
+        return self
+
+
 class RepoSettings(_Model):
     """What is set for one directory below REPODIR."""
 
+    secrets: tuple[types.SecretEntry, ...] = Field(
+        default=(),
+        description="The secrets of this repository's webhooks, as in `WEBHOOK_SECRETS`; where "
+        "there are some, no others make jobs for this checkout.",
+    )
+    forge: types.ForgeName | None = Field(
+        default=None,
+        description="The forge that has to send; deliveries of others make no jobs for this "
+        "checkout.",
+    )
     remotes: tuple[types.RemoteUrl, ...] = Field(
         default=(), description="Further URLs of repositories whose pushes count for this checkout."
     )
@@ -59,6 +120,15 @@ class RepoSettings(_Model):
     course_key: types.CourseKey | None = Field(
         default=None, description="The course that an import must be of; another one is refused."
     )
+
+    @model_validator(mode="after")
+    def _can_be_proven(self) -> Self:
+        if self.secrets and self.forge == "sourcehut":
+            raise types.sentence(
+                "SECRETS and the FORGE sourcehut exclude each other, as that signs with a key of "
+                "its own; remove SECRETS"
+            )
+        return self
 
 
 class Settings(_Model):
@@ -127,6 +197,33 @@ class Settings(_Model):
         description='The secrets of the webhooks, each a string or `{"FILE": path}`; any one may '
         "match. A file is read again when it changes.",
     )
+    basic_auth: Mapping[types.UserName, types.SecretEntry] = Field(
+        default={},
+        description='Users and their passwords, each a string or `{"FILE": path}`; who sends one '
+        "of them by HTTP Basic authentication may send and read. A file is read again when it "
+        "changes.",
+    )
+    sourcehut_keys: tuple[types.PublicKey, ...] = Field(
+        default=(),
+        description="The public keys of the SourceHut instances that are trusted where `FORGE` is "
+        "`sourcehut`; without any, it is that of sr.ht.",
+    )
+    standard_paths: StandardPaths = Field(
+        default=StandardPaths(),
+        description="Where the JSON of senders of Standard Webhooks has what a push tells; see "
+        "below.",
+        json_schema_extra={"default": {}},
+    )
+    trusted_proxies: tuple[types.Proxy, ...] = Field(
+        default=(),
+        description="The addresses or networks of the web servers in front, `unix` for those that "
+        "come through a unix socket: whom they name in `X-Forwarded-For` or `Forwarded` is taken "
+        "for the client.",
+    )
+    allow_from: tuple[types.Network, ...] = Field(
+        default=(),
+        description="The addresses or networks from which deliveries are taken; empty for all.",
+    )
     allow_unsigned: types.Flag = Field(
         default=False,
         description="Without any secret: serve other hosts too, because the web server in front "
@@ -159,6 +256,22 @@ class Settings(_Model):
         default="text", description="`json` writes one JSON object a line."
     )
 
+    @property
+    def authenticated(self) -> bool:
+        """Whether senders have to prove that they are genuine, as there is something to prove."""
+        own = any(repo.secrets or repo.forge == "sourcehut" for repo in self.repos.values())
+        return bool(self.webhook_secrets or self.basic_auth or own)
+
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret that proves who sends or reads, with the place where it is configured."""
+        for number, secret in enumerate(self.webhook_secrets):
+            yield f"WEBHOOK_SECRETS[{number}]", secret
+        for user, password in self.basic_auth.items():
+            yield f"BASIC_AUTH.{user}", password
+        for directory, repo in self.repos.items():
+            for number, secret in enumerate(repo.secrets):
+                yield f"REPOS.{directory}.SECRETS[{number}]", secret
+
     def repo(self, directory: str) -> RepoSettings:
         """What is set for a directory below REPODIR, the defaults where nothing is."""
         return self.repos.get(directory) or RepoSettings()
@@ -166,6 +279,7 @@ class Settings(_Model):
 
 KEYS = tuple(name.upper() for name in Settings.model_fields)
 REPO_KEYS = tuple(name.upper() for name in RepoSettings.model_fields)
+STANDARD_PATHS_KEYS = tuple(name.upper() for name in StandardPaths.model_fields)
 PATH_KEYS = (
     "EDX_PLATFORM",
     "VIRTUAL_ENV",
@@ -182,7 +296,9 @@ def kind(key: str) -> Literal["text", "scalar", "structure"]:
     annotation = Settings.model_fields[key.lower()].annotation
     if annotation in (int, float, bool):
         return "scalar"
-    return "structure" if get_origin(annotation) in (tuple, Mapping) else "text"
+    if annotation is StandardPaths or get_origin(annotation) in (tuple, Mapping):
+        return "structure"
+    return "text"
 
 
 def nullable(key: str) -> bool:

@@ -58,15 +58,26 @@ def _origin(loaded: Config) -> str:
 
 def authentication(settings: Settings) -> str:
     """How it is told who may send."""
-    count = len(settings.webhook_secrets)
-    if count:
-        return f"must be signed with {'the secret' if count == 1 else f'one of {count} secrets'}"
+    if settings.authenticated:
+        return f"must be proven by {_proofs(settings)}"
     if settings.allow_unsigned:
         return "accepted unsigned from every host (ALLOW_UNSIGNED): the web server in front decides"
     return (
         "no WEBHOOK_SECRETS: only requests from this machine are served, as behind a web server "
         "that authenticates"
     )
+
+
+def _proofs(settings: Settings) -> str:
+    count = len(settings.webhook_secrets)
+    repos = settings.repos.values()
+    proofs = {
+        "the secret" if count == 1 else f"one of {count} secrets": bool(count),
+        "a password of BASIC_AUTH": bool(settings.basic_auth),
+        "the secrets that repositories have of their own": any(repo.secrets for repo in repos),
+        "SourceHut's key": any(repo.forge == "sourcehut" for repo in repos),
+    }
+    return ", or ".join(proof for proof, there in proofs.items() if there)
 
 
 def _tell_more(tools: Tools) -> None:

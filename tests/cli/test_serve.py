@@ -70,7 +70,7 @@ class TestServe:
             server.logs("imports will fail until this is mended: there is no Open edX platform")
             for line in (
                 f"configuration: {host.folder}/gr.env.json\n",
-                "deliveries: must be signed with the secret\n",
+                "deliveries: must be proven by the secret\n",
                 f"ledger: {host.state_dir}/ledger.sqlite3; workers on this host: 1\n",
                 f"checkouts followed below {host.repodir}: 1\n",
                 f"follows course ← {host.remote.url} (main)\n",

@@ -17,7 +17,8 @@ from fakes.forges import raw
 from gitreload.forges import BY_NAME, Announcement, Keys, Refusal, read
 from gitreload.forges.request import Unauthentic
 from gitreload.forges.signatures import require_sha256, sha256
-from gitreload.forges.standard_webhooks import require_signature, sign, symmetric
+from gitreload.forges.standard_webhooks import require_signature, sign
+from gitreload.webhook_keys import symmetric
 
 # Of the specification's own tests:
 # https://github.com/standard-webhooks/standard-webhooks/tree/main/libraries

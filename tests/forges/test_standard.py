@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fakes.forges import AFTER, BEFORE, NOW, ZERO, announced, raw
 from gitreload.forges import Keys, Paths, Refusal, read
 from gitreload.forges.standard import Sender
-from gitreload.forges.standard_webhooks import fault, sign, symmetric
+from gitreload.forges.standard_webhooks import sign
 from gitreload.model import Delivery, GitreloadError, Push
+from gitreload.webhook_keys import fault, symmetric
 
 KEY = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = b"whsec_" + base64.b64encode(b"n" * 32)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gitreload.model import Checkout
@@ -19,16 +19,33 @@ LONGEST_SHOWN = 100
 class Match:
     """What a push means here.
 
-    `found` are the checkouts that follow the pushed branch. `known` tells whether the repository is
-    cloned here at all, on whatever branch. `reasons` say why further checkouts of it are not
-    touched. `near` tells, where nothing is `known`, which checkouts only have the same name: a
+    `found` are the checkouts that follow the pushed `branch`, `others` further ones of its
+    repository. `near` tells, where nothing is `known`, which checkouts only have the same name: a
     sentence each, with the URL that was pushed to.
     """
 
+    branch: str
     found: tuple[Checkout, ...] = ()
-    known: bool = False
-    reasons: tuple[str, ...] = ()
+    others: tuple[Checkout, ...] = ()
     near: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the repository is cloned here at all, on whatever branch."""
+        return bool(self.found or self.others)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why those that are not `found` are not touched."""
+        return tuple(_reason(each, self.branch) for each in self.others[:MOST_REASONS])
+
+    def only(self, allowed: Callable[[Checkout], bool]) -> Match:
+        """What is left of it where all others must neither be touched nor told of."""
+        return replace(
+            self,
+            found=tuple(filter(allowed, self.found)),
+            others=tuple(filter(allowed, self.others)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +104,10 @@ def _match(push: Wanted, known: Mapping[str, list[Checkout]]) -> Match:
         for identity in sorted(push.identities)
         for checkout in known.get(identity, ())
     }.values()
-    found = tuple(each for each in checkouts if _follows(each, push.branch))
-    others = [each for each in checkouts if not _follows(each, push.branch)]
     return Match(
-        found=found,
-        known=bool(checkouts),
-        reasons=tuple(_reason(each, push.branch) for each in others[:MOST_REASONS]),
+        push.branch,
+        found=tuple([each for each in checkouts if _follows(each, push.branch)]),
+        others=tuple([each for each in checkouts if not _follows(each, push.branch)]),
     )
 
 

@@ -255,7 +255,7 @@ def _cleaned(value: Any, secrets: Sequence[str], depth: int = 0) -> Any:
 
 def _secrets(settings: Settings) -> list[str]:
     """The configured ones: nobody should see it where one came along."""
-    return [secret.read().decode(errors="replace") for secret in settings.webhook_secrets]
+    return [secret.read().decode(errors="replace") for _, secret in settings.secrets()]
 
 
 def _masked(delivery: Received) -> Received:

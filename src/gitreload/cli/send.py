@@ -89,7 +89,7 @@ def send(
         after=head,
         delivery_id=str(uuid.uuid4()),
         now=time.time(),
-        secret=_secret(settings, secret_file),
+        secret=_secret(settings, checkout, secret_file),
         ping=event is Event.PING,
     )
     headers, body = github.compose(announcement)
@@ -136,9 +136,10 @@ def _chosen(settings: Settings, name: str | None) -> Checkout:
     return sound[0]
 
 
-def _secret(settings: Settings, file: Path | None) -> bytes | None:
+def _secret(settings: Settings, checkout: Checkout, file: Path | None) -> bytes | None:
     if file is None:
-        return settings.webhook_secrets[0].read() if settings.webhook_secrets else None
+        accepted = settings.repo(checkout.directory).secrets or settings.webhook_secrets
+        return accepted[0].read() if accepted else None
     from gitreload.credentials import Secret, UnfitSecretError
 
     try:

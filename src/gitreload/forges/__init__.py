@@ -43,6 +43,7 @@ from gitreload.visible import visible
 __all__ = [
     "BY_NAME",
     "FORGES",
+    "LONGEST_CLAIM",
     "SECRET_FIELDS",
     "Announcement",
     "Forge",
@@ -57,6 +58,7 @@ __all__ = [
     "pushes",
     "read",
     "redacted",
+    "refuse",
 ]
 
 LONGEST_CLAIM = 256  # characters of a repository's name that a log line shows
@@ -147,9 +149,9 @@ def read(
         delivery = sender.read(headers, body)
     except Unauthentic as error:
         repository = _claimed_repository(sender, headers, body)
-        raise _refusal(sender, headers, 401, error.why, error, repository) from None
+        raise _refusal(sender, headers, 401, error.why, str(error), repository) from None
     except Malformed as error:
-        raise _refusal(sender, headers, 400, "malformed", error) from None
+        raise _refusal(sender, headers, 400, "malformed", str(error)) from None
     return structs.replace(delivery, proven_by=proven_by) if proven_by else delivery
 
 
@@ -182,6 +184,18 @@ def pushes(
 def payload(headers: Headers, body: bytes) -> Any:
     """All that a request says, as JSON has it; raises Malformed."""
     return tree(json_of(headers, body))
+
+
+def refuse(
+    headers: Headers, body: bytes, paths: Paths, why: str, message: str, *, forge: str | None = None
+) -> Refusal:
+    """The refusal, with 401, of a request that is wrong for a reason besides its signature.
+
+    `why` and `message` are as in Refusal.
+    """
+    sender = _sender(headers, forge, paths)
+    repository = _claimed_repository(sender, headers, body)
+    return _refusal(sender, headers, 401, why, message, repository)
 
 
 def redacted(forge: str, body: bytes) -> bytes:
@@ -246,11 +260,11 @@ def _refusal(
     headers: Headers,
     status: int,
     why: str,
-    error: Exception,
+    message: str,
     repository: str | None = None,
 ) -> Refusal:
     return Refusal(
-        str(error),
+        message,
         status=status,
         why=why,
         forge=sender.name,

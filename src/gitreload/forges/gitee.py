@@ -30,10 +30,10 @@ from gitreload.forges.signatures import (
     hmac_sha256,
     malformed,
     require_recent,
-    strict_base64,
     unsigned,
 )
 from gitreload.model import Delivery, Push
+from gitreload.webhook_keys import strict_base64
 
 name = "gitee"
 proofs = frozenset({b"x-gitee-token"})

@@ -22,7 +22,7 @@ from gitreload.forges.body import (
     revision,
 )
 from gitreload.forges.compose import Announcement, compact, origin
-from gitreload.forges.request import SYMMETRIC, Headers, Keys, Malformed
+from gitreload.forges.request import Headers, Keys, Malformed
 from gitreload.forges.signatures import require_token, unsigned
 from gitreload.forges.standard_webhooks import (
     ID,
@@ -30,9 +30,9 @@ from gitreload.forges.standard_webhooks import (
     TIMESTAMP,
     require_signature,
     sign,
-    symmetric,
 )
 from gitreload.model import Delivery, GitreloadError, Push
+from gitreload.webhook_keys import SYMMETRIC, symmetric
 
 name = "gitlab"
 proofs = frozenset({b"x-gitlab-token", SIGNATURE.encode()})

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import msgspec
 
 from gitreload.model import GitreloadError
+from gitreload.webhook_keys import PUBLIC, SYMMETRIC
 
 MAX_SHORT = 128  # characters; the longest id of a known forge is a GUID with a prefix
 
 LOOK_BYTES = 1024 * 1024  # of a body that is looked at before it is known to be genuine
-
-# Keys of the Standard Webhooks specification say by a prefix what they are:
-# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-SYMMETRIC, PUBLIC = b"whsec_", b"whpk_"
 
 
 class Headers:

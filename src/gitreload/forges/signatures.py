@@ -6,14 +6,13 @@ time taken does not tell which. What fits is told by the secrets' places in `Key
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import re
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
 
 from gitreload.forges.request import Headers, Keys, Unauthentic, Unsigned
+from gitreload.webhook_keys import ED25519_BYTES
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 # Not \d: that takes the digits of every script, and so does int().
@@ -67,10 +66,10 @@ def require(
         raise Unauthentic(
             "wrong secret",
             f"the signature ({header}) was made with another secret: compare this hook's secret"
-            " with WEBHOOK_SECRETS"
+            " with WEBHOOK_SECRETS, or with its repository's SECRETS"
             if what == "signature"
             else f"the {what} ({header}) is another: compare this hook's {what} with"
-            " WEBHOOK_SECRETS",
+            " WEBHOOK_SECRETS, or with its repository's SECRETS",
         )
     return places
 
@@ -107,21 +106,13 @@ def malformed(header: str, expected: str, *, what: str = "signature") -> Unauthe
     )
 
 
-def strict_base64(text: str | bytes) -> bytes | None:
-    """The bytes that Base64 stands for; None where anything else is in it."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):  # ValueError: not ASCII
-        return None
-
-
 def ed25519_fits(public: bytes, signature: bytes, text: bytes) -> bool:
     """Whether the owner of the raw public key (32 bytes) signed `text`."""
     # Takes 30 ms to load, and few need it.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    if len(public) != 32:
+    if len(public) != ED25519_BYTES:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, text)

@@ -27,8 +27,9 @@ from typing import Any
 from gitreload.forges.body import JSON, Payload, Ref, Text, json_of, parse, revision
 from gitreload.forges.compose import Announcement, compact, origin
 from gitreload.forges.request import Headers, Keys, Unauthentic
-from gitreload.forges.signatures import ed25519_fits, malformed, strict_base64, unsigned
+from gitreload.forges.signatures import ed25519_fits, malformed, unsigned
 from gitreload.model import Delivery, GitreloadError, Push
+from gitreload.webhook_keys import strict_base64
 
 name = "sourcehut"
 proofs = frozenset({b"x-payload-signature"})

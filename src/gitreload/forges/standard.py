@@ -27,9 +27,9 @@ from gitreload.forges.standard_webhooks import (
     TIMESTAMP,
     require_signature,
     sign,
-    symmetric,
 )
 from gitreload.model import Delivery, GitreloadError, Push
+from gitreload.webhook_keys import symmetric
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import base64
 import hmac
 from collections.abc import Sequence
 
-from gitreload.forges.request import PUBLIC, SYMMETRIC, Headers, Keys
+from gitreload.forges.request import Headers, Keys
 from gitreload.forges.signatures import (
     ed25519_fits,
     hmac_sha256,
@@ -17,31 +17,14 @@ from gitreload.forges.signatures import (
     require,
     require_recent,
     require_seconds,
-    strict_base64,
     unsigned,
 )
+from gitreload.webhook_keys import PUBLIC, public, strict_base64, symmetric
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 
-SHORTEST_KEY = 24  # bytes; the specification's
 MOST_SIGNATURES = 8  # of one delivery; a sender that changes its key sends two
 _SIZES = {"v1": 32, "v1a": 64}  # bytes of an HMAC, and of an Ed25519 signature
-
-
-def fault(secret: bytes) -> str | None:
-    """What is wrong with a key that begins with `whsec_` or `whpk_`; None for any other secret."""
-    if secret.startswith(SYMMETRIC):
-        key = symmetric(secret)
-        if key is None or len(key) < SHORTEST_KEY:
-            return f"after whsec_ comes the Base64 of {SHORTEST_KEY} bytes or more"
-    elif secret.startswith(PUBLIC) and len(_decoded(secret, PUBLIC) or b"") != 32:
-        return "after whpk_ comes the Base64 of the 32 bytes of an Ed25519 key"
-    return None
-
-
-def symmetric(secret: bytes) -> bytes | None:
-    """The HMAC key in a `whsec_` secret; None where it is not one."""
-    return _decoded(secret, SYMMETRIC) or None
 
 
 def require_signature(headers: Headers, body: bytes, keys: Keys, now: float) -> tuple[int, ...]:
@@ -75,7 +58,7 @@ def sign(name: str, seconds: int, body: bytes, key: bytes) -> str:
 
 def _fits(secret: bytes, claimed: Sequence[tuple[str, bytes]], signed: bytes) -> bool:
     if secret.startswith(PUBLIC):
-        key = _decoded(secret, PUBLIC) or b""
+        key = public(secret) or b""
         return any(ed25519_fits(key, value, signed) for kind, value in claimed if kind == "v1a")
     key = symmetric(secret) or b""
     digest = hmac_sha256(signed, key)
@@ -91,14 +74,3 @@ def _signatures(text: str) -> list[tuple[str, bytes]]:
     if not found or len(found) < len(known) or len(pairs) > MOST_SIGNATURES:
         raise malformed(SIGNATURE, f"up to {MOST_SIGNATURES} of v1, or v1a, and Base64")
     return found
-
-
-def _decoded(secret: bytes, prefix: bytes) -> bytes | None:
-    """The bytes after the prefix; None where there are none, also for what has another prefix.
-
-    Wrong keys stop the start; a file may still change to one under a running server.
-    """
-    if not secret.startswith(prefix):
-        return None
-    text = secret[len(prefix) :].rstrip(b"=")  # some senders leave the padding out
-    return strict_base64(text + b"=" * (-len(text) % 4))

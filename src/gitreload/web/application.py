@@ -15,7 +15,7 @@ from gitreload import __version__
 from gitreload.model import Action, GitreloadError, Job
 from gitreload.runtime import Runtime
 from gitreload.web.hooks import RETRY_AFTER_SECONDS, Hooks
-from gitreload.web.peers import may_read
+from gitreload.web.peers import may_read, restore_peer
 
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
 
@@ -81,6 +81,8 @@ class _DeliveriesFirst:
         self._hooks = hooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            restore_peer(scope, receive)
         delivered = scope["type"] == "http" and scope["method"] == "POST"
         hook = self._hooks.get(scope["path"]) if delivered else None
         await (hook or self._app)(scope, receive, send)
@@ -104,16 +106,19 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 def _refuse_reader(request: Request, runtime: Runtime) -> JSONResponse | None:
-    if may_read(request.scope, runtime.config.settings):
+    users = runtime.authority.users
+    if may_read(request.scope, runtime.config.settings, users):
         return None
     message = (
         "this page is for readers with the token: send `Authorization: Bearer <token>`, with the "
         "content of the file `token` in gitreload's STATE_DIR"
+        f"{', or a user and password of BASIC_AUTH' if users else ''}"
     )
     return JSONResponse(
         {"msg": message, "outcome": "refused", "delivery": None, "jobs": []},
         status_code=401,
-        headers={"www-authenticate": "Bearer"},
+        # A browser asks for a password where Basic comes first.
+        headers={"www-authenticate": 'Basic realm="gitreload", Bearer' if users else "Bearer"},
     )
 
 

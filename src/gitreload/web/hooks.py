@@ -10,16 +10,19 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from gitreload import forges
+from gitreload.authority import Authority, Grant
 from gitreload.ledger import Arrival
 from gitreload.model import Action, Delivery, GitreloadError, Outcome
 from gitreload.receiver import Receipt, ReceiverBusy
+from gitreload.refusals import Refused
 from gitreload.runtime import Runtime
+from gitreload.visible import visible
 from gitreload.web.peers import is_local, peer_of
 
 logger = logging.getLogger(__name__)
@@ -55,6 +58,19 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return msgspec.json.encode(fields)
 
 
+class _Request(msgspec.Struct, frozen=True, gc=False):
+    """A delivery as it came, before anything of it is understood. `client` is who sent it."""
+
+    scope: Scope
+    headers: forges.Headers
+    body: bytes
+    client: str | None
+
+    @property
+    def forge(self) -> str | None:
+        return _pinned(self.scope)
+
+
 class _Refused(Exception):  # noqa: N818 - an answer on its way up
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -88,7 +104,12 @@ class Hooks:
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         headers = forges.Headers(scope["headers"])
-        if Hooks.in_flight + _content_length(headers) > IN_FLIGHT_LIMIT:
+        announced = _content_length(headers)
+        runtime = self._runtime()
+        client = runtime.authority.addresses.client(peer_of(scope), headers.get)
+        if not runtime.authority.addresses.allow(client):
+            raise _not_from_there(runtime, client)
+        if Hooks.in_flight + announced > IN_FLIGHT_LIMIT:
             raise _too_many()
         body = _Body()
         try:
@@ -96,49 +117,107 @@ class Hooks:
             # take its time; setting a limit to it would cost as much as checking the signature.
             if body.add(await receive()):
                 await _read_on(receive, body)
-            return await self._receive(scope, headers, body.joined())
+            return await self._receive(runtime, _Request(scope, headers, body.joined(), client))
         finally:
             body.release()
 
-    async def _receive(self, scope: Scope, headers: forges.Headers, body: bytes) -> Answer:
-        runtime = self._runtime()
-        if len(body) <= INLINE_LIMIT:
-            delivery = _understand(runtime, scope, headers, body)
-        else:
-            delivery = await asyncio.to_thread(_understand, runtime, scope, headers, body)
+    async def _receive(self, runtime: Runtime, request: _Request) -> Answer:
+        delivery, grant = await _understood(runtime, request)
         if runtime.receiver is None:
-            raise _Refused(503, f"gitreload is not ready: {runtime.trouble}")
+            raise _not_ready(runtime)
         arrival = Arrival(
             delivery,
             self._action,
             time.time(),
-            peer_of(scope),
-            forges.kept(delivery.forge, headers),
-            forges.redacted(delivery.forge, body),
+            request.client,
+            forges.kept(delivery.forge, request.headers),
+            forges.redacted(delivery.forge, request.body),
         )
         try:
-            receipt = await runtime.receiver.receive(arrival)
+            receipt = await runtime.receiver.receive(arrival, grant)
         except ReceiverBusy as busy:
             raise _Refused(503, str(busy)) from busy
+        if receipt.outcome is Outcome.REFUSED:
+            _alarm(runtime, arrival, receipt)
         return _answer(receipt, delivery)
 
 
-def _understand(runtime: Runtime, scope: Scope, headers: forges.Headers, body: bytes) -> Delivery:
-    settings = runtime.config.settings
-    secrets = tuple([secret.read() for secret in settings.webhook_secrets])
-    unsigned = not secrets and (settings.allow_unsigned or is_local(scope))
-    keys = forges.Keys(secrets, unsigned=unsigned)
+async def _understood(runtime: Runtime, request: _Request) -> tuple[Delivery, Grant | None]:
+    """What a request says, and what that may act on. Raises _Refused."""
+    authority = runtime.authority
+    names = await _names(runtime, request) if authority.looks_first else None
     try:
-        return forges.read(headers, body, keys, forge=_pinned(scope), now=time.time())
+        if len(request.body) <= INLINE_LIMIT:
+            return _read(authority, request, names)
+        return await asyncio.to_thread(_read, authority, request, names)
     except forges.Refusal as refusal:
-        logger.warning(
-            "refused a delivery from %s (forge %s, hook %s): %s",
-            peer_of(scope) or "a local peer",
-            refusal.forge,
-            refusal.hook,
-            refusal,
+        runtime.refusals.tell(
+            Refused(
+                refusal.why,
+                str(refusal),
+                request.client,
+                refusal.forge,
+                refusal.hook,
+                refusal.claimed,
+                refusal.repository,
+            )
         )
         raise _Refused(refusal.status, str(refusal)) from refusal
+
+
+def _read(
+    authority: Authority, request: _Request, names: Iterable[str] | None
+) -> tuple[Delivery, Grant | None]:
+    return authority.read(
+        request.headers,
+        request.body,
+        forge=request.forge,
+        local=is_local(request.scope),
+        now=time.time(),
+        names=names,
+    )
+
+
+async def _names(runtime: Runtime, request: _Request) -> Iterable[str]:
+    """The names of the checkouts that a request claims to be for. Raises _Refused."""
+    claimed = forges.look(
+        request.headers, request.body, runtime.authority.paths, forge=request.forge
+    )
+    if claimed is None or not claimed.pushes:
+        return ()
+    if runtime.receiver is None:
+        raise _not_ready(runtime)
+    try:
+        return await runtime.receiver.names(claimed.pushes)
+    except ReceiverBusy as busy:
+        raise _Refused(503, str(busy)) from busy
+
+
+def _not_ready(runtime: Runtime) -> _Refused:
+    return _Refused(503, f"gitreload is not ready: {runtime.trouble}")
+
+
+def _not_from_there(runtime: Runtime, client: str | None) -> _Refused:
+    message = (
+        f"deliveries from {client or 'a unix socket'} are not taken: ALLOW_FROM has other networks"
+    )
+    runtime.refusals.tell(Refused("not in ALLOW_FROM", message, client))
+    return _Refused(401, message)
+
+
+def _alarm(runtime: Runtime, arrival: Arrival, receipt: Receipt) -> None:
+    """Somebody who has one of our secrets tried it on a repository that it is not for."""
+    delivery = arrival.delivery
+    repository = next((push.repository for push in delivery.pushes if push.repository), None)
+    refused = Refused(
+        "another repository's secret",
+        f"delivery {receipt.delivery} is genuine, but {receipt.message}",
+        arrival.peer,
+        delivery.forge,
+        delivery.hook,
+        repository=repository and visible(repository)[: forges.LONGEST_CLAIM],
+    )
+    runtime.refusals.tell(refused, logging.ERROR)
 
 
 def _pinned(scope: Scope) -> str | None:
@@ -149,7 +228,11 @@ def _pinned(scope: Scope) -> str | None:
 
 
 def _answer(receipt: Receipt, delivery: Delivery) -> Answer:
-    status = 404 if not receipt.cloned and delivery.never_disabled else 200
+    status = 200
+    if delivery.never_disabled and not receipt.cloned:
+        status = 404
+    if delivery.never_disabled and receipt.outcome is Outcome.REFUSED:
+        status = 401
     return Answer(status, receipt.message, receipt.outcome, receipt.delivery, receipt.jobs)
 
 
@@ -226,7 +309,7 @@ async def _send(send: Send, answer: Answer) -> None:
         headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
     if answer.status == 405:
         headers.append((b"allow", b"POST"))
-    if answer.status in (400, 413, 503):
+    if answer.status in (400, 401, 413, 503):
         # What may still be on its way is not read.
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 from pathlib import Path
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
+from gitreload.addresses import parsed
+from gitreload.authority import Users
 from gitreload.config import Settings
 from gitreload.tokens import read_token
 
 logger = logging.getLogger(__name__)
+
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
+
+
+def restore_peer(scope: Scope, receive: Receive) -> None:
+    """Put the connection's own peer back where uvicorn took a header's word for it.
+
+    uvicorn's command and gunicorn's worker for it do so unless told otherwise, for peers in
+    FORWARDED_ALLOW_IPS; where that is `*`, everybody could name any address. Whom to believe is
+    for TRUSTED_PROXIES to say. Other servers leave the peer alone.
+    https://www.uvicorn.org/settings/#http
+    """
+    if b"x-forwarded-for" not in dict(scope["headers"]):
+        return
+    cycle = getattr(receive, "__self__", None)
+    if type(cycle).__module__.startswith("uvicorn."):
+        from uvicorn.protocols.utils import get_remote_addr
+
+        scope["client"] = get_remote_addr(cycle.transport)  # type: ignore[union-attr]
 
 
 def peer_of(scope: Scope) -> str | None:
@@ -26,26 +46,26 @@ def is_local(scope: Scope) -> bool:
     peer = peer_of(scope)
     if peer is None:
         return True
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
+    address = parsed(peer)
+    if address is None:
         # uvicorn names the socket's path, test clients a word: neither comes from elsewhere,
         # but only a path is known to be a unix socket.
         return peer.startswith("/")
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+    return address.is_loopback
 
 
-def may_read(scope: Scope, settings: Settings) -> bool:
+def may_read(scope: Scope, settings: Settings, users: Users) -> bool:
     """Whether `/queue` and the API are open to this request (design: who may read)."""
-    if settings.queue_public or not settings.webhook_secrets:
+    if settings.queue_public or not settings.authenticated:
         return True
     names = {name for name, _ in scope["headers"]}
-    if is_local(scope) and not names & {b"forwarded", b"x-forwarded-for"}:
+    if is_local(scope) and not names & FORWARDED:
         return True
     given = dict(scope["headers"]).get(b"authorization", b"")
     scheme, _, value = given.partition(b" ")
-    return scheme.lower() == b"bearer" and _is_token(value, settings.state_dir)
+    if scheme.lower() == b"bearer":
+        return _is_token(value, settings.state_dir)
+    return users.know(given.decode("latin-1"))
 
 
 def _is_token(value: bytes, state_dir: Path) -> bool:
