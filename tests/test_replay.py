@@ -60,12 +60,12 @@ class Desk:
         return found
 
     def replay(self, delivery: Received) -> list[tuple[str, int, Outcome]]:
-        queued = replay(self.ledger, self.checkouts, delivery)
+        queued = replay(self.ledger, self.checkouts, delivery, forges.Paths())
         return [(checkout.directory, job, outcome) for checkout, job, outcome in queued]
 
     def refused(self, delivery: Received) -> str:
         with pytest.raises(GitreloadError) as caught:
-            replay(self.ledger, self.checkouts, delivery)
+            replay(self.ledger, self.checkouts, delivery, forges.Paths())
         return str(caught.value)
 
     def succeed(self) -> None:
@@ -128,7 +128,7 @@ def test_where_nothing_matches_now_the_reasons_are_told(desk: Desk) -> None:
     )
     git("remote", "set-url", "origin", "https://forge.example/else/course", cwd=course)
     told = desk.refused(delivery)
-    assert "is not cloned here" in told
+    assert "this repository is not cloned here" in told
     assert "course follows https://forge.example/else/course" in told
     assert "REPOS.course.REMOTES" in told
     assert desk.ledger.job(2) is None

@@ -87,8 +87,10 @@ class Delivery(msgspec.Struct, frozen=True):
 
     `ping` is a forge's test call. `ignored` says why a genuine delivery asks for nothing
     (another event, say); then `pushes` is empty. `never_disabled` tells that this forge does not
-    switch a hook off after refusals, so that a 404 is safe. `nonce` is what the forge signs once
-    only, to be remembered against replays; `attempt` counts its tries to deliver this, from 1.
+    switch a hook off after refusals, so that a 404 is safe. `nonces` are what the forge signs once
+    only, to be remembered against replays: a request with any that came before is a copy. After
+    `fresh_until` (epoch seconds) the time in its signature stops a copy too; None means never.
+    `attempt` counts the forge's tries to deliver this, from 1.
     `proven_by` are the places, among the secrets it was read with, of those that prove it genuine;
     there is none where a Basic credential, a public key or nobody does.
     """
@@ -101,7 +103,8 @@ class Delivery(msgspec.Struct, frozen=True):
     ping: bool = False
     ignored: str | None = None
     never_disabled: bool = False
-    nonce: str | None = None
+    nonces: tuple[str, ...] = ()
+    fresh_until: float | None = None
     attempt: int | None = None
     proven_by: tuple[int, ...] = ()
 

@@ -37,6 +37,7 @@ SENTENCES = {
     Outcome.PONG: "pong",
     Outcome.REFUSED: "refused: {1}",
 }
+COPY = "this very request came before, so nothing is done again"
 
 
 class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
@@ -53,14 +54,14 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     cloned: bool = True
 
 
-class _Asked(msgspec.Struct, frozen=True, gc=False):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """An arrival on its way. `looked`: it missed once, and a full look was taken since.
 
     `grant` says which checkouts it may act on, None that it may on all.
     """
 
     arrival: Arrival
-    grant: Grant | None
+    grant: Grant | None = None
     looked: bool = False
 
 
@@ -73,12 +74,12 @@ class Receiver:
         self._ledger = ledger
         self._checkouts = checkouts
         self._wake = wake
-        self._record: GroupCommit[_Asked, Receipt | None] = GroupCommit(
+        self._record: GroupCommit[Asked, Receipt | None] = GroupCommit(
             self._write, "ledger", DEADLINE_SECONDS
         )
         # Misses wait for a look at all of REPODIR, in a thread of their own: until it comes they
         # keep nobody waiting, and while it lasts hits wait for it too.
-        self._look: GroupCommit[_Asked, None] = GroupCommit(self._look_again, "looks")
+        self._look: GroupCommit[Asked, None] = GroupCommit(self._look_again, "looks")
         self._looked_at = 0.0
 
     def start(self) -> None:
@@ -101,10 +102,10 @@ class Receiver:
         """
         deadline = time.monotonic() + DEADLINE_SECONDS
         try:
-            receipt = await self._record.submit(_Asked(arrival, grant))
+            receipt = await self._record.submit(Asked(arrival, grant))
             if receipt is None:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    receipt = await self._after_a_look(_Asked(arrival, grant, looked=True))
+                    receipt = await self._after_a_look(Asked(arrival, grant, looked=True))
         except (LedgerUnavailable, RepodirError) as error:
             logger.error("a delivery could not be recorded: %s", error)
             raise ReceiverBusy(str(error)) from error
@@ -132,13 +133,13 @@ class Receiver:
         checkouts = [each for match in matches for each in (*match.found, *match.others)]
         return frozenset(name for each in checkouts for name in (each.directory, *each.aliases))
 
-    async def _after_a_look(self, asked: _Asked) -> Receipt:
+    async def _after_a_look(self, asked: Asked) -> Receipt:
         await self._look.submit(asked)
         receipt = await self._record.submit(asked)
         assert receipt is not None, "after a look every arrival is recorded"
         return receipt
 
-    def _look_again(self, waiting: Sequence[_Asked]) -> list[None]:
+    def _look_again(self, waiting: Sequence[Asked]) -> list[None]:
         # At most one a second: a flood of foreign pushes must not become a flood of file access.
         time.sleep(max(0.0, self._looked_at + LOOK_SECONDS - time.monotonic()))
         try:
@@ -147,9 +148,9 @@ class Receiver:
             self._looked_at = time.monotonic()
         return [None] * len(waiting)
 
-    def _write(self, asked: Sequence[_Asked]) -> list[Receipt | None]:
+    def _write(self, asked: Sequence[Asked]) -> list[Receipt | None]:
         """One transaction for all that need no look; None for those that do."""
-        resolved = self._resolve(asked)
+        resolved = resolve(asked, self._checkouts())
         ready = [one.looked or not found.missed for one, found in zip(asked, resolved, strict=True)]
         recorded = iter(
             self._ledger.record(
@@ -166,24 +167,8 @@ class Receiver:
             self._wake()
         return receipts
 
-    def _resolve(self, asked: Sequence[_Asked]) -> list[_Resolved]:
-        wanted = [
-            (index, push, (push.urls, push.branch or ""))
-            for index, one in enumerate(asked)
-            for push in one.arrival.delivery.pushes
-            if not_followed(push) is None
-        ]
-        # In a storm most pushes ask for the same.
-        queries = list(dict.fromkeys(query for _, _, query in wanted))
-        answers = self._checkouts().match_many(queries) if queries else []
-        matches = dict(zip(queries, answers, strict=True))
-        found: dict[int, list[tuple[Push, Match]]] = {}
-        for index, push, query in wanted:
-            found.setdefault(index, []).append((push, matches[query]))
-        return [_resolved(one, found.get(index, ())) for index, one in enumerate(asked)]
 
-
-class _Resolved(msgspec.Struct, frozen=True, gc=False):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """What to record for an arrival, whether its repository is cloned here, and what is near.
 
     `missed`: no checkout follows a branch that was pushed, as far as is known without a look.
@@ -195,7 +180,25 @@ class _Resolved(msgspec.Struct, frozen=True, gc=False):
     near: tuple[str, ...] = ()
 
 
-def not_followed(push: Push) -> str | None:
+def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
+    """What each arrival reaches, with one glance for all; raises RepodirError."""
+    wanted = [
+        (index, push, (push.urls, push.branch or ""))
+        for index, one in enumerate(asked)
+        for push in one.arrival.delivery.pushes
+        if _not_followed(push) is None
+    ]
+    # In a storm most pushes ask for the same.
+    queries = list(dict.fromkeys(query for _, _, query in wanted))
+    answers = checkouts.match_many(queries) if queries else []
+    matches = dict(zip(queries, answers, strict=True))
+    found: dict[int, list[tuple[Push, Match]]] = {}
+    for index, push, query in wanted:
+        found.setdefault(index, []).append((push, matches[query]))
+    return [_resolved(one, found.get(index, ())) for index, one in enumerate(asked)]
+
+
+def _not_followed(push: Push) -> str | None:
     """Why no checkout can follow this push; None where one may."""
     if push.branch is None:
         return f"{push.ref} is not a branch"
@@ -204,13 +207,13 @@ def not_followed(push: Push) -> str | None:
     return None
 
 
-def _resolved(asked: _Asked, told: Sequence[tuple[Push, Match]]) -> _Resolved:
+def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]]) -> Resolved:
     arrival, grant = asked.arrival, asked.grant
     delivery = arrival.delivery
     if delivery.ping:
-        return _Resolved(Entry(arrival, outcome=Outcome.PONG, detail="pong"))
+        return Resolved(Entry(arrival, outcome=Outcome.PONG, detail="pong"))
     if delivery.ignored is not None:
-        return _Resolved(Entry(arrival, detail=delivery.ignored))
+        return Resolved(Entry(arrival, detail=delivery.ignored))
     found = told if grant is None else [(push, match.only(grant.allows)) for push, match in told]
     # One job per checkout, however many refs of one delivery lead to it: the last word counts.
     targets = {
@@ -219,17 +222,17 @@ def _resolved(asked: _Asked, told: Sequence[tuple[Push, Match]]) -> _Resolved:
     missed = not all(match.found for _, match in found)
     if targets:
         reached = _reached(targets.values())
-        return _Resolved(Entry(arrival, tuple(targets.values()), detail=reached), missed)
+        return Resolved(Entry(arrival, tuple(targets.values()), detail=reached), missed)
     cloned = not found or any(match.known for _, match in found)
     if grant is not None and not cloned and (why := _refused(grant, told)) is not None:
-        return _Resolved(Entry(arrival, outcome=Outcome.REFUSED, detail=why), missed)
-    reasons = [why for push in delivery.pushes if (why := not_followed(push))]
+        return Resolved(Entry(arrival, outcome=Outcome.REFUSED, detail=why), missed)
+    reasons = [why for push in delivery.pushes if (why := _not_followed(push))]
     reasons += [reason for _, match in found for reason in match.reasons]
     if not cloned:
         reasons.append("this repository is not cloned here")
     near = tuple(near for _, match in found for near in match.near)
     detail = "; ".join(reasons) or "nothing was pushed"
-    return _Resolved(Entry(arrival, detail=detail), missed, cloned, near)
+    return Resolved(Entry(arrival, detail=detail), missed, cloned, near)
 
 
 def _refused(grant: Grant, told: Sequence[tuple[Push, Match]]) -> str | None:
@@ -242,7 +245,9 @@ def _reached(targets: Iterable[Target]) -> str:
     return ", ".join(f"{target.checkout.directory} at {target.push.branch}" for target in targets)
 
 
-def _receipt(resolved: _Resolved, recorded: Recorded) -> Receipt:
+def _receipt(resolved: Resolved, recorded: Recorded) -> Receipt:
+    if recorded.copied:
+        return Receipt(recorded.outcome, COPY, recorded.delivery, recorded.jobs)
     entry = resolved.entry
     for near in resolved.near:
         logger.warning("delivery %d: %s", recorded.delivery, near)

@@ -1,7 +1,7 @@
 """A recorded delivery, taken up again as if it had arrived now.
 
-It was genuine when it came, so it is not asked for proof again; and it acts though it, or one with
-its id, was done before.
+It was genuine when it came, so it is not asked for proof again, and it acts though it was done
+before. It may act on all that it reaches: whoever can replay it can sync any checkout as well.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from collections.abc import Sequence
 
 from gitreload import forges
 from gitreload.checkouts import Checkouts
-from gitreload.ledger import Ledger, Received, Target
-from gitreload.model import Checkout, GitreloadError, Outcome, Push
-from gitreload.receiver import not_followed
+from gitreload.ledger import Arrival, Ledger, Received, Target
+from gitreload.model import Checkout, Delivery, GitreloadError, Outcome, Push
+from gitreload.receiver import Asked, resolve
 
 CURE = "deliver it again from the forge, or queue its checkout with `gitreload sync`"
 
 
 def replay(
-    ledger: Ledger, checkouts: Checkouts, delivery: Received
+    ledger: Ledger, checkouts: Checkouts, delivery: Received, paths: forges.Paths
 ) -> list[tuple[Checkout, int, Outcome]]:
     """Queue its action for the checkouts that its pushes reach now: each with its job.
 
-    `QUEUED` tells a new job, `COALESCED` one that waits already. Raises GitreloadError where its
-    pushes are not known any more, or reach nothing.
+    `QUEUED` tells a new job, `COALESCED` one that waits already. `paths` are those of generic
+    senders. Raises GitreloadError where its pushes are not known any more, or reach nothing.
     """
     if delivery.outcome is Outcome.PONG:
         raise GitreloadError(f"delivery {delivery.id} was a test call: it asked for nothing")
-    targets = _targets(delivery, _pushes(ledger, delivery), checkouts)
+    targets = _targets(delivery, _pushes(ledger, delivery, paths), checkouts, ledger.clock())
     queued = ledger.replay(delivery, targets)
     return [
         (target.checkout, job, outcome)
@@ -35,7 +35,7 @@ def replay(
     ]
 
 
-def _pushes(ledger: Ledger, delivery: Received) -> Sequence[Push]:
+def _pushes(ledger: Ledger, delivery: Received, paths: forges.Paths) -> Sequence[Push]:
     """What it told of, from its body, or from the jobs that it asked for; raises GitreloadError."""
     kept = ledger.kept(delivery)
     if kept.body is None:
@@ -44,7 +44,7 @@ def _pushes(ledger: Ledger, delivery: Received) -> Sequence[Push]:
             f"({delivery.detail}): {CURE}"
         )
     try:
-        return forges.pushes(delivery.forge, kept.headers, kept.body, forges.Paths())
+        return forges.pushes(delivery.forge, kept.headers, kept.body, paths)
     except forges.Malformed as error:
         reached = _reached_before(ledger, delivery)
         if reached:
@@ -71,22 +71,13 @@ def _reached_before(ledger: Ledger, delivery: Received) -> list[Push]:
 
 
 def _targets(
-    delivery: Received, pushes: Sequence[Push], checkouts: Checkouts
+    delivery: Received, pushes: Sequence[Push], checkouts: Checkouts, now: float
 ) -> tuple[Target, ...]:
     """The checkouts that follow what was pushed; raises GitreloadError where none does."""
-    alive = [push for push in pushes if not_followed(push) is None]
-    matches = checkouts.match_many([(push.urls, push.branch or "") for push in alive])
-    targets = {
-        checkout.path: Target(checkout, push)
-        for push, match in zip(alive, matches, strict=True)
-        for checkout in match.found
-    }
-    if targets:
-        return tuple(targets.values())
-    reasons = [why for push in pushes if (why := not_followed(push))]
-    reasons += [reason for match in matches for reason in (*match.reasons, *match.near)]
-    if matches and not any(match.known for match in matches):
-        reasons.insert(0, f"{delivery.repository or 'its repository'} is not cloned here")
-    raise GitreloadError(
-        f"delivery {delivery.id} reaches no checkout now: {'; '.join(reasons) or 'it told nothing'}"
-    )
+    told = Delivery(delivery.forge, delivery.event, pushes=tuple(pushes))
+    arrival = Arrival(told, delivery.action, now, delivery.peer, (), b"")
+    [found] = resolve([Asked(arrival)], checkouts)
+    if not found.entry.targets:
+        reasons = "; ".join((found.entry.detail, *found.near))
+        raise GitreloadError(f"delivery {delivery.id} reaches no checkout now: {reasons}")
+    return found.entry.targets

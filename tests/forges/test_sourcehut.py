@@ -68,7 +68,7 @@ def test_a_push() -> None:
             ),
         ),
         never_disabled=True,
-        nonce=request.headers["X-Payload-Nonce"],
+        nonces=(request.headers["X-Payload-Nonce"],),
     )
 
 

@@ -64,12 +64,21 @@ def an_entry(
     body: bytes = b"{}",
     outcome: Outcome = Outcome.IGNORED,
     detail: str = "",
+    nonces: tuple[str, ...] = (),
+    fresh_until: float | None = None,
 ) -> Entry:
     """A delivery that reaches `checkouts`; with an id of its own unless one is given."""
     if delivery_id == "":
         delivery_id = f"delivery-{next(_numbers)}"
     push = push or a_push()
-    delivery = Delivery(forge=forge, event="push", delivery_id=delivery_id, pushes=(push,))
+    delivery = Delivery(
+        forge=forge,
+        event="push",
+        delivery_id=delivery_id,
+        pushes=(push,),
+        nonces=nonces,
+        fresh_until=fresh_until,
+    )
     arrival = Arrival(delivery, action, at, "127.0.0.1", HEADERS, body)
     targets = tuple(Target(checkout, push) for checkout in checkouts)
     return Entry(arrival, targets, outcome, detail)

@@ -6,19 +6,22 @@ import base64
 import logging
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes.forges import SECRET
+from fakes.forges import SECRET, announced, sourcehut
 from fakes.forges.gitlab import GitLab
 from fakes.forges.sender import Move
 from fakes.github import github_push, signed
+from gitreload.forges import BY_NAME
 from gitreload.tokens import read_token
-from helpers import Remote
+from helpers import Remote, git
 
 from .conftest import ELSEWHERE, LOOPBACK, Site
 
@@ -232,3 +235,39 @@ def test_the_same_refusal_is_told_once(
     told = [each for each in caplog.records if "refused a delivery" in each.getMessage()]
     assert len(told) == 1
     assert site.runtime.refusals.counts == {"wrong secret": 50}
+
+
+class TestCopies:
+    """What somebody recorded on the way and sends once more is genuine, and does nothing."""
+
+    @pytest.mark.parametrize("forge", ["standard", "gitlab"])
+    def test_a_copy_makes_nothing(self, build: Build, remote: Remote, forge: str) -> None:
+        secret = b"whsec_" + base64.b64encode(b"k" * 32)
+        site = build(WEBHOOK_SECRETS=[secret.decode()])
+        remote.clone(site.repodir / "course")
+        told = announced(remote.url, secret=secret, now=time.time())
+        headers, body = BY_NAME[forge].compose(told)
+        assert site.post(headers, body).outcome == (200, "queued")
+        [job] = site.jobs()
+        site.ledger.cancel(job)  # what was cancelled is taken up again where it is no copy
+        copy = site.post(headers, body)
+        assert copy.outcome == (200, "duplicate")
+        assert copy.body["msg"] == "this very request came before, so nothing is done again"
+        assert (copy.body["jobs"], site.jobs()) == ([], [])
+        again = BY_NAME[forge].compose(replace(told, now=told.now + 1))
+        assert site.post(*again).outcome == (200, "queued")
+
+    def test_of_sourcehut_too_also_where_the_repository_is_not_here(
+        self, build: Build, remote: Remote
+    ) -> None:
+        site = build(
+            SOURCEHUT_KEYS=[base64.b64encode(sourcehut.PUBLIC).decode()],
+            REPOS={"course": {"FORGE": "sourcehut"}},
+        )
+        [request, *_] = sourcehut.SENDERS[0].push([Move()])
+        assert site.post(request.headers, request.body).outcome == (404, "ignored")
+        course = remote.clone(site.repodir / "course")
+        git("remote", "set-url", "origin", "https://git.sr.ht/~org/course", cwd=course)
+        assert site.post(request.headers, request.body).outcome == (200, "duplicate")
+        [new, *_] = sourcehut.SENDERS[0].push([Move()])
+        assert site.post(new.headers, new.body).outcome == (200, "queued")

@@ -11,6 +11,7 @@ from gitreload.cli.sync import tell
 
 def replay(number: DeliveryNumber, as_json: Json = False) -> None:
     """Take a delivery up again, as if it had arrived now."""
+    from gitreload.authority import Authority
     from gitreload.checkouts import Checkouts
     from gitreload.cli.workers import note_if_none, wake
     from gitreload.replay import replay
@@ -18,7 +19,8 @@ def replay(number: DeliveryNumber, as_json: Json = False) -> None:
     settings = load_settings()
     with existing_ledger(settings) as ledger:
         delivery = find_delivery(ledger, number)
-        queued = replay(ledger, Checkouts.of(settings), delivery)
+        paths = Authority(settings).paths
+        queued = replay(ledger, Checkouts.of(settings), delivery, paths)
         wake(settings)
         jobs = [ledger.follow(job) for _, job, _ in queued]
     if as_json:

@@ -36,6 +36,7 @@ from gitreload.forges.request import (
     Unauthentic,
     Unsigned,
 )
+from gitreload.forges.signatures import sha256
 from gitreload.model import Delivery, Push
 from gitreload.remotes import mask
 from gitreload.visible import visible
@@ -152,7 +153,10 @@ def read(
         raise _refusal(sender, headers, 401, error.why, str(error), repository) from None
     except Malformed as error:
         raise _refusal(sender, headers, 400, "malformed", str(error)) from None
-    return structs.replace(delivery, proven_by=proven_by) if proven_by else delivery
+    if not proven_by:
+        return delivery
+    nonces = _bound(delivery.nonces, [keys.secrets[place] for place in proven_by])
+    return structs.replace(delivery, proven_by=proven_by, nonces=nonces)
 
 
 def look(
@@ -235,6 +239,17 @@ def _authenticate(
         if keys.basic:
             return ()
         raise
+
+
+def _bound(nonces: tuple[str, ...], secrets: Iterable[bytes]) -> tuple[str, ...]:
+    """Each nonce with each secret that proves it genuine.
+
+    Hooks with secrets of their own may be sent the same in all else. And of the signatures of a
+    sender that changes its secret, a copy may bring any.
+    """
+    if not nonces:
+        return ()
+    return tuple(sha256(nonce.encode(), secret) for secret in secrets for nonce in nonces)
 
 
 def _look(sender: Forge, headers: Headers, body: bytes) -> Delivery | None:

@@ -28,6 +28,7 @@ from gitreload.forges.standard_webhooks import (
     ID,
     SIGNATURE,
     TIMESTAMP,
+    once,
     require_signature,
     sign,
 )
@@ -133,6 +134,7 @@ def read(headers: Headers, body: bytes) -> Delivery:
         pushes = tuple(update.push(change) for change in update.changes)
     elif event in _PUSHES:
         pushes = (parse(_About, text).push(parse(_Change, text)),)
+    nonces, fresh_until = once(headers, body)
     return Delivery(
         forge=name,
         event=event or "unknown",
@@ -142,6 +144,8 @@ def read(headers: Headers, body: bytes) -> Delivery:
         hook=hook(headers),
         pushes=pushes,
         ignored=None if event in _PUSHES else f"the event {event or 'unknown'} is not a push",
+        nonces=nonces,
+        fresh_until=fresh_until,
     )
 
 

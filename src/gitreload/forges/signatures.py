@@ -16,7 +16,7 @@ from gitreload.webhook_keys import ED25519_BYTES
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 # Not \d: that takes the digits of every script, and so does int().
-_SECONDS = re.compile(r"[0-9]{1,12}")
+SECONDS = re.compile(r"[0-9]{1,12}")
 
 TOLERANCE_SECONDS = 300
 
@@ -76,7 +76,7 @@ def require(
 
 def require_seconds(header: str, value: str | None) -> int:
     """The time that the header tells, in seconds since 1970; raises Unauthentic."""
-    if value is None or _SECONDS.fullmatch(value) is None:
+    if value is None or SECONDS.fullmatch(value) is None:
         raise malformed(header, "seconds since 1970 in digits", what="timestamp")
     return int(value)
 

@@ -187,6 +187,7 @@ def read(headers: Headers, body: bytes) -> Delivery:
     else:
         pushes = parse(model, text).told()
         ignored = None if pushes else "no ref that it tells of is there any more"
+    nonce = headers.short(NONCE.lower()) if headers.get(SIGNATURE.lower()) else None
     return Delivery(
         forge=name,
         event=event,
@@ -195,7 +196,7 @@ def read(headers: Headers, body: bytes) -> Delivery:
         ignored=ignored,
         # Its failures are shown to the owner, and not counted.
         never_disabled=True,
-        nonce=headers.short(NONCE.lower()),
+        nonces=(nonce,) if nonce else (),
     )
 
 

@@ -25,6 +25,7 @@ from gitreload.forges.standard_webhooks import (
     ID,
     SIGNATURE,
     TIMESTAMP,
+    once,
     require_signature,
     sign,
 )
@@ -59,6 +60,7 @@ class Sender:
         if event in self.paths.pushes:
             pushes = tuple(self._push(told, entry) for entry in self._entries(told))
         ping = event in self.paths.pings
+        nonces, fresh_until = once(headers, body)
         return Delivery(
             forge=self.name,
             event=event,
@@ -69,6 +71,8 @@ class Sender:
             ignored=None
             if ping or event in self.paths.pushes
             else f"the event {event} is not a push",
+            nonces=nonces,
+            fresh_until=fresh_until,
         )
 
     def hook(self, _headers: Headers) -> str | None:

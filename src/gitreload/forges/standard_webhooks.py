@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Sequence
+from hashlib import sha256
 
 from gitreload.forges.request import Headers, Keys
 from gitreload.forges.signatures import (
+    SECONDS,
+    TOLERANCE_SECONDS,
     ed25519_fits,
     hmac_sha256,
     malformed,
@@ -48,6 +51,20 @@ def require_signature(headers: Headers, body: bytes, keys: Keys, now: float) -> 
     # Afterwards, so that a wrong secret is not mistaken for a wrong clock.
     require_recent(TIMESTAMP, seconds, now)
     return places
+
+
+def once(headers: Headers, body: bytes) -> tuple[tuple[str, ...], float | None]:
+    """`Delivery.nonces` and `fresh_until` of a request; without a signature there are none.
+
+    It is of all that is signed: the id alone stays when a sender tries again, and a sender whose
+    ids are not as unique as they should be must not lose a push.
+    """
+    stamp = headers.get(TIMESTAMP) or ""
+    if not headers.get(SIGNATURE) or SECONDS.fullmatch(stamp) is None:
+        return (), None
+    text = f"{headers.get(ID)}.{stamp}.".encode("latin-1") + body
+    # Longer than the time lets it pass, as it may wait between that check and the ledger.
+    return (sha256(text).hexdigest(),), int(stamp) + 2 * TOLERANCE_SECONDS
 
 
 def sign(name: str, seconds: int, body: bytes, key: bytes) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, text
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, text
 
 from gitreload.ledger.database import Database
-from gitreload.ledger.tables import bodies, deliveries, job_deliveries, jobs
+from gitreload.ledger.tables import bodies, deliveries, job_deliveries, jobs, nonces
 
 # Rows in one transaction; each may take megabytes of logs along.
 BATCH = 100
@@ -22,6 +22,8 @@ def prune(database: Database, now: float, days: int, mebibytes: int) -> int:
     """Delete what is older than `days`, then the oldest until `mebibytes` hold; rows deleted."""
     cutoff = now - days * DAY_SECONDS
     deleted = 0
+    while batch := _prune_nonces(database, now, cutoff):
+        deleted += batch
     while batch := _prune_batch(database, cutoff):
         deleted += batch
     while _size(database) > mebibytes * MEBIBYTE:
@@ -35,6 +37,17 @@ def prune(database: Database, now: float, days: int, mebibytes: int) -> int:
 def _prune_batch(database: Database, cutoff: float) -> int:
     with database.write(durable=False) as connection:
         return _prune_jobs(connection, cutoff) + _prune_deliveries(connection, cutoff)
+
+
+def _prune_nonces(database: Database, now: float, cutoff: float) -> int:
+    # Whatever room they take: to forget one earlier would let a copy in.
+    stale = or_(
+        nonces.c.fresh_until < now,
+        and_(nonces.c.fresh_until.is_(None), nonces.c.seen_at < cutoff),
+    )
+    oldest = select(nonces.c.id).where(stale).limit(BATCH)
+    with database.write(durable=False) as connection:
+        return connection.execute(delete(nonces).where(nonces.c.id.in_(oldest))).rowcount
 
 
 def _prune_jobs(connection: Connection, cutoff: float) -> int:

@@ -20,6 +20,8 @@ from gitreload.ledger.statements import Statements
 from gitreload.model import Action, Checkout, Delivery, Outcome, Push, Reason, State
 from gitreload.remotes import mask
 
+# What is kept of a copy, as its reason.
+COPIED = "a copy of a request that came before"
 _STRENGTH = {outcome: place for place, outcome in enumerate(Outcome)}
 
 
@@ -42,21 +44,29 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One delivery to record. `outcome` and `detail` stand where `targets` is empty."""
+    """One delivery to record. `outcome` and `detail` stand where `targets` is empty.
+
+    `copied`: it is known to be a copy of one that was recorded before.
+    """
 
     arrival: Arrival
     targets: tuple[Target, ...] = ()
     outcome: Outcome = Outcome.IGNORED
     detail: str = ""
+    copied: bool = False
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """What was written: our delivery id, the strongest outcome, the jobs that carry it."""
+    """What was written: our delivery id, the strongest outcome, the jobs that carry it.
+
+    `copied`: it is a copy of a request that was recorded before, so nothing was made of it.
+    """
 
     delivery: int
     outcome: Outcome
     jobs: tuple[int, ...]
     wake: bool
+    copied: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +106,10 @@ class Recorder:
 
     def record(self, entries: Sequence[Entry]) -> list[Recorded]:
         """Write deliveries, and queue, or join, the jobs of their targets."""
+        entries = [
+            self._unless_copied(entry) if entry.arrival.delivery.nonces else entry
+            for entry in entries
+        ]
         done = self._done(entry.arrival.delivery for entry in entries if entry.targets)
         decisions = [self._decide(entry, done) for entry in entries]
         places = self._keep_bodies(entries)
@@ -118,9 +132,36 @@ class Recorder:
                 decision.outcome,
                 tuple(job for job, _ in decision.reached),
                 decision.wake,
+                entry.copied,
             )
-            for delivery, decision in decided
+            for entry, (delivery, decision) in zip(entries, decided, strict=True)
         ]
+
+    def _unless_copied(self, entry: Entry) -> Entry:
+        """The entry, or where its nonce came before what to record of a copy: nothing to do.
+
+        Each route remembers for itself, as hooks for several may be sent the same. What is refused
+        may be tried again once the configuration is mended.
+        """
+        if entry.outcome is Outcome.REFUSED:
+            return entry
+        arrival = entry.arrival
+        delivery = arrival.delivery
+        written = [
+            self._sql.new_nonce.run(
+                self._cursor,
+                {
+                    "action": arrival.action.value,
+                    "nonce": nonce,
+                    "seen_at": arrival.received_at,
+                    "fresh_until": delivery.fresh_until,
+                },
+            ).rowcount
+            for nonce in delivery.nonces
+        ]
+        if all(written):
+            return entry
+        return Entry(arrival, outcome=Outcome.DUPLICATE, detail=COPIED, copied=True)
 
     def link(self, asked: Iterable[tuple[int, int, Push]]) -> None:
         """Tell which job each delivery asked for, and with which push."""

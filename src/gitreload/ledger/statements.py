@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Dialect, Table, bindparam, func, insert, or_, select, update
+from sqlalchemy import Dialect, Table, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql import ClauseElement
 
@@ -143,6 +143,14 @@ class Statements:
         self.new_bodies = Insert(bodies, dialect)
         self.new_deliveries = Insert(deliveries, dialect)
         self.links = Insert(job_deliveries, dialect)
+        # Both databases have this clause, SQLAlchemy has it for each by another name.
+        self.new_nonce = Prepared(
+            text(
+                "INSERT INTO nonces (action, nonce, seen_at, fresh_until)"
+                " VALUES (:action, :nonce, :seen_at, :fresh_until) ON CONFLICT DO NOTHING"
+            ),
+            dialect,
+        )
         self.done = Done(dialect)
 
 

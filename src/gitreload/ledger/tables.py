@@ -95,6 +95,19 @@ Index("deliveries_by_id", deliveries.c.forge, deliveries.c.delivery_id)
 Index("deliveries_by_time", deliveries.c.received_at)
 Index("deliveries_by_body", deliveries.c.body_id)
 
+# What forges sign once only, so that a copy of a request is known, by whatever forge's name.
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("action", String(16), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("fresh_until", Float),
+    UniqueConstraint("action", "nonce"),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -58,6 +58,17 @@ def upgrade() -> None:
     op.create_index("deliveries_by_id", "deliveries", ["forge", "delivery_id"], unique=False)
     op.create_index("deliveries_by_time", "deliveries", ["received_at"], unique=False)
     op.create_table(
+        "nonces",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("nonce", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("fresh_until", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("action", "nonce"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "workers",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("pool", sa.String(length=255), nullable=False),
