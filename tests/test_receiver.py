@@ -8,15 +8,18 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gitreload import receiver as module
-from gitreload.checkouts import Checkouts, Match, RepodirError, lookup
+from gitreload import second_look
+from gitreload.authority import GLOBAL, Grant, Rules
+from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Ledger, LedgerUnavailable
 from gitreload.model import Action, Delivery, Outcome, Push
 from gitreload.receiver import Receipt, Receiver, ReceiverBusy
-from helpers import Remote, git
+from helpers import Remote, git, wait_until
 
 FOREIGN = "https://forge.example/other/repository"
 
@@ -53,6 +56,8 @@ class Desk:
         shutil.copy(empty, state_dir)
         self.ledger = Ledger.open(state_dir)
         self.checkouts = Counting(self.repodir)
+        self.checkouts.look()
+        self.checkouts.looks.clear()
         self.wakes = 0
         self.receiver = Receiver(self.ledger, lambda: self.checkouts, self.wake)
         self.receiver.start()
@@ -88,9 +93,105 @@ def desk(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Desk]:
     made.ledger.close()
 
 
-def test_a_hit_needs_no_look_and_wakes(desk: Desk) -> None:
+def test_a_hit_needs_no_look_and_wakes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        looking.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(desk.checkouts, "look", slow)
     assert desk.receipt(desk.push()).outcome is Outcome.QUEUED
-    assert (len(desk.checkouts.looks), desk.wakes) == (0, 1)
+    assert desk.wakes == 1
+    assert looking.wait(30), "what else it may reach is looked for afterwards"
+    assert desk.receipt(desk.push()).outcome is Outcome.COALESCED
+    go_on.set()
+
+
+class TestSecondLook:
+    """What a push reaches besides the checkouts that were known when it came."""
+
+    @pytest.fixture
+    def staging(self, desk: Desk, tmp_path: Path) -> Path:
+        """A checkout of another repository."""
+        other = Remote(tmp_path / "other", "other")
+        other.commit({"README.md": "other\n"})
+        staging = other.clone(desk.repodir / "staging")
+        desk.checkouts.look()
+        return staging
+
+    def jobs(self, desk: Desk) -> dict[str, list[int]]:
+        """The deliveries of each checkout's job."""
+        return {
+            job.directory: [each.id for each in desk.ledger.deliveries(job.id)]
+            for job in desk.ledger.unfinished()
+        }
+
+    def test_a_remote_that_was_set_a_moment_ago(self, desk: Desk, staging: Path) -> None:
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        receipt = desk.receipt(desk.push())
+        assert receipt.message == "queued update of course at main"
+        both = {"course": [receipt.delivery], "staging": [receipt.delivery]}
+        wait_until(lambda: self.jobs(desk) == both, what="the second checkout's job")
+        wait_until(lambda: desk.wakes == 2)
+
+    def test_a_second_clone(self, desk: Desk, remote: Remote) -> None:
+        remote.clone(desk.repodir / "org/second")
+        desk.receipt(desk.push(), desk.push("refs/tags/v1"))
+        wait_until(lambda: set(self.jobs(desk)) == {"course", "org/second"})
+
+    def test_the_newest_of_pushes_alike_counts(
+        self, desk: Desk, staging: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(second_look, "PAUSE_SECONDS", 0.3)
+        desk.receipt(desk.push())
+        wait_until(lambda: len(desk.checkouts.looks) == 2)  # one is the fixture's
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        for _ in range(2):
+            last = desk.receipt(desk.push())
+        wait_until(lambda: self.jobs(desk).get("staging") == [last.delivery])
+
+    def test_one_that_fails_is_repeated(
+        self,
+        desk: Desk,
+        staging: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(second_look, "RETRY_SECONDS", 0.05)
+        reach, full = desk.ledger.reach, [True]
+
+        def fails_once(*args: Any) -> None:
+            if full:
+                full.clear()
+                raise LedgerUnavailable("the disk is full")
+            reach(*args)
+
+        monkeypatch.setattr(desk.ledger, "reach", fails_once)
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        desk.receipt(desk.push())
+        wait_until(lambda: "staging" in self.jobs(desk))
+        assert "has to wait: the disk is full" in caplog.text
+
+    def test_it_reaches_only_what_the_delivery_may_act_on(
+        self, desk: Desk, staging: Path, remote: Remote
+    ) -> None:
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        remote.clone(desk.repodir / "second")
+        of_staging = Rules(frozenset({"staging"}), {})
+        grant = Grant(of_staging, "github", frozenset({GLOBAL}))
+        delivery = Delivery("github", "push", pushes=(desk.push(),))
+        arrival = Arrival(delivery, Action.UPDATE, 1.0, None, (), b"{}")
+        asyncio.run(desk.receiver.receive(arrival, grant))
+        desk.receiver.stop()
+        assert set(self.jobs(desk)) == {"course", "second"}
+
+    def test_it_is_taken_before_the_receiver_ends(self, desk: Desk, staging: Path) -> None:
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        for _ in range(2):
+            desk.receipt(desk.push())
+        desk.receiver.stop()
+        assert "staging" in self.jobs(desk)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +224,8 @@ def test_looks_come_no_closer_than_their_distance(
 
 @pytest.mark.parametrize("known_too", [False, True])
 def test_a_checkout_that_got_its_remote_or_branch_a_moment_ago_counts(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_too: bool
+    desk: Desk, tmp_path: Path, known_too: bool
 ) -> None:
-    # No glance may happen to see it.
-    monkeypatch.setattr(lookup, "LOOK_SHARE", 1e-9)
     other = Remote(tmp_path / "other", "other")
     other.commit({"README.md": "other\n"})
     staging = other.clone(desk.repodir / "staging")
@@ -138,7 +237,6 @@ def test_a_checkout_that_got_its_remote_or_branch_a_moment_ago_counts(
     assert "staging at devel" in receipt.message
     [*_, job] = desk.ledger.unfinished()
     assert job.directory == "staging"
-    assert len(desk.checkouts.looks) == 1
 
 
 def test_a_delivery_that_cannot_mean_a_checkout_waits_for_no_look(desk: Desk) -> None:

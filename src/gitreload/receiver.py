@@ -19,6 +19,7 @@ from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
 from gitreload.ledger.group import GroupCommit, Stopped
 from gitreload.model import Outcome, Push
+from gitreload.second_look import Reached, SecondLook
 
 logger = logging.getLogger(__name__)
 
@@ -77,23 +78,25 @@ class Receiver:
         self._record: GroupCommit[Asked, Receipt | None] = GroupCommit(
             self._write, "ledger", DEADLINE_SECONDS
         )
-        # Misses wait for a look at all of REPODIR, in a thread of their own: until it comes they
-        # keep nobody waiting, and while it lasts hits wait for it too.
+        # Misses wait for a look at all of REPODIR, in a thread of their own; hits for none.
         self._look: GroupCommit[Asked, None] = GroupCommit(self._look_again, "looks")
         self._looked_at = 0.0
+        self._second_look = SecondLook(ledger, checkouts, wake)
 
     def start(self) -> None:
         self._record.start()
         self._look.start()
+        self._second_look.start()
 
     @property
     def threads(self) -> list[threading.Thread]:
         """Those without which nothing is received."""
-        return [self._record.thread, self._look.thread]
+        return [self._record.thread, self._look.thread, self._second_look.thread]
 
     def stop(self) -> None:
         self._look.stop()
         self._record.stop()
+        self._second_look.stop()
 
     async def receive(self, arrival: Arrival, grant: Grant | None = None) -> Receipt:
         """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now.
@@ -158,13 +161,22 @@ class Receiver:
             )
         )
         receipts: list[Receipt | None] = []
+        reached: list[Reached] = []
         wake = False
-        for found, now in zip(resolved, ready, strict=True):
+        for one, found, now in zip(asked, resolved, ready, strict=True):
             record = next(recorded) if now else None
             receipts.append(None if record is None else _receipt(found, record))
             wake = wake or (record is not None and record.wake)
+            # Of a copy of an earlier request nothing comes, nor of what was done before.
+            if record is not None and record.jobs and not one.looked:
+                targets = found.entry.targets
+                reached += [
+                    Reached(record.delivery, one.arrival.action, target.push, targets, one.grant)
+                    for target in targets
+                ]
         if wake:
             self._wake()
+        self._second_look.note(reached)
         return receipts
 
 

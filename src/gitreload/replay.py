@@ -76,6 +76,7 @@ def _targets(
     """The checkouts that follow what was pushed; raises GitreloadError where none does."""
     told = Delivery(delivery.forge, delivery.event, pushes=tuple(pushes))
     arrival = Arrival(told, delivery.action, now, delivery.peer, (), b"")
+    checkouts.look()
     [found] = resolve([Asked(arrival)], checkouts)
     if not found.entry.targets:
         reasons = "; ".join((found.entry.detail, *found.near))

@@ -11,6 +11,7 @@ import pytest
 
 from gitreload.checkouts.asking import Answer, ask
 from gitreload.checkouts.gitdir import Reading, read
+from gitreload.checkouts.stamps import NOTHING
 from helpers import Remote, git
 
 
@@ -49,7 +50,7 @@ def test_a_clone_is_read_without_git(
 ) -> None:
     found = reading(clone)
     assert (found.branch, found.follows, found.origin) == ("main", "main", remote.url)
-    assert (found.problem, found.complete) == (None, True)
+    assert found.problem is None
     assert asked == []
 
 
@@ -129,7 +130,7 @@ def test_no_origin_is_a_problem(clone: Path) -> None:
     found = reading(clone)
     assert found.origin is None
     assert found.problem == "has no remote named origin: run `git remote add origin URL` in it"
-    assert not found.complete
+    assert found.evidence is NOTHING
 
 
 def test_the_first_url_is_the_one_to_fetch_from(clone: Path, remote: Remote) -> None:
@@ -145,7 +146,7 @@ def test_worktrees_are_followed(
     git("worktree", "add", "-q", "--track", "-b", "devel", "../devel", "origin/devel", cwd=clone)
     found = reading(repodir / "devel")
     assert (found.branch, found.follows, found.origin) == ("devel", "devel", remote.url)
-    assert (found.problem, found.complete, asked) == (None, True, [])
+    assert (found.problem, asked) == (None, [])
 
 
 def test_a_worktree_of_a_bare_repository_is_a_checkout(remote: Remote, repodir: Path) -> None:
@@ -302,9 +303,8 @@ def test_a_clone_in_the_making_is_not_kept(remote: Remote, repodir: Path) -> Non
     git("init", "-q", "-b", "main", cwd=path)
     git("remote", "add", "origin", remote.url, cwd=path)
     found = reading(path)
-    assert (found.branch, found.problem, found.complete) == ("main", None, False)
+    assert (found.branch, found.problem) == ("main", None)
     assert not found.evidence.holds(str(path))
     git("pull", "-q", "origin", "main", cwd=path)
     found = reading(path)
-    assert found.complete
     assert found.evidence.holds(str(path))

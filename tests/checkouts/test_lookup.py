@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gitreload.checkouts import Checkouts, Match, RepodirError, gitdir, lookup
-from helpers import Remote, git, wait_until
+from gitreload.checkouts import Checkouts, Match, RepodirError, gitdir
+from helpers import Remote, git
 
 URL = "https://example.org/org/course.git"
 
@@ -34,10 +34,8 @@ def point(path: Path, *, origin: str | None = None, branch: str | None = None) -
 
 
 def match(checkouts: Checkouts, url: str = URL, branch: str = "main") -> Match:
-    """The match as whoever gets a push asks for it: once more after a look, if nothing is found."""
-    first = checkouts.match([url], branch)
-    if first.found:
-        return first
+    """The match as whoever gets a push asks for it: at once, and once more after a look."""
+    checkouts.match([url], branch)
     checkouts.look()
     return checkouts.match([url], branch)
 
@@ -188,9 +186,7 @@ class TestAMomentAgo:
     """What people did just before the push counts, also where another checkout is found."""
 
     @pytest.fixture(autouse=True)
-    def first(self, checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(lookup, "LOOK_SHARE", 1e-9)  # so that only a miss looks at everything
-        monkeypatch.setattr(lookup, "REREAD_SHARE", float("inf"))  # however slow the machine
+    def first(self, checkouts: Checkouts, repodir: Path) -> Path:
         path = fabricate(repodir / "first")
         assert found(checkouts) == ["first"]
         return path
@@ -256,14 +252,11 @@ class TestAMomentAgo:
         assert found(checkouts, "https://example.org/new") == ["first"]
         assert not match(checkouts).known
 
-    def test_a_new_remote_that_others_have_too(
-        self, checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(lookup, "LOOK_SHARE", 0.005)
+    def test_a_new_remote_that_others_have_too(self, checkouts: Checkouts, repodir: Path) -> None:
         second = fabricate(repodir / "second", origin="https://example.org/old")
         checkouts.look()
         point(second, origin=URL)
-        wait_until(lambda: found(checkouts) == ["first", "second"], what="the second checkout")
+        assert found(checkouts) == ["first", "second"]
 
     def test_renaming(self, checkouts: Checkouts, repodir: Path, first: Path) -> None:
         first.rename(repodir / "renamed")
@@ -562,6 +555,31 @@ def test_any_thread_may_ask_while_checkouts_come_and_go(
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_matching_waits_for_no_look(
+    checkouts: Checkouts, repodir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate(repodir / "course")
+    assert found(checkouts) == ["course"]
+    fabricate(repodir / "slow")
+    reading, go_on = threading.Event(), threading.Event()
+    real = gitdir.read
+
+    def read(path: str) -> gitdir.Reading | None:
+        if path.endswith("/slow"):
+            reading.set()
+            go_on.wait(30)
+        return real(path)
+
+    monkeypatch.setattr(gitdir, "read", read)
+    look = threading.Thread(target=checkouts.look)
+    look.start()
+    assert reading.wait(30)
+    assert [each.directory for each in checkouts.match([URL], "main").found] == ["course"]
+    go_on.set()
+    look.join()
+    assert len(checkouts.match([URL], "main").found) == 2
 
 
 def test_a_thousand_checkouts(checkouts: Checkouts, repodir: Path) -> None:

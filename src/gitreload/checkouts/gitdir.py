@@ -30,7 +30,7 @@ class Reading:
 
     `branch` is what `HEAD` names, or what is being rebased; `follows` is the branch of the remote
     that it tracks, `rules` the checkout's own insteadOf rules. `problem` is a sentence without its
-    subject. `complete` is False while this may be a clone that git is still making.
+    subject. `evidence` is NOTHING while this may be a clone that git is still making.
     """
 
     branch: str | None = None
@@ -38,7 +38,6 @@ class Reading:
     origin: str | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
-    complete: bool = True
     evidence: Evidence = NOTHING
 
 
@@ -64,7 +63,6 @@ def read(path: str) -> Reading | None:
         return Reading(
             problem=f"is not a complete clone, {missing!r} is missing: wait if `git clone` is "
             "still running, else clone it again",
-            complete=False,
         )
     except OSError as error:
         return unreadable(path, error)
@@ -120,7 +118,6 @@ def _read(path: str, place: _Place, trail: Trail) -> Reading | None:
         origin=origin,
         rules=config.rules(),
         problem=_problem(path, branch, config, None if linked else place),
-        complete=complete,
         evidence=trail.evidence(USUAL) if complete else NOTHING,
     )
 

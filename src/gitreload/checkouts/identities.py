@@ -6,6 +6,7 @@ import logging
 import os
 import pwd
 import re
+import threading
 from collections.abc import Mapping, Sequence
 
 from gitreload.checkouts.asking import AskingError, Listed, ask, listed
@@ -22,11 +23,12 @@ _WITH_PORT = re.compile(r".*:\d+")
 class Identities:
     """Knows the insteadOf rules and the ssh hosts of the user that runs gitreload.
 
-    `ssh_files` are the files that ssh reads; what they include is not watched. Not thread-safe.
+    `ssh_files` are the files that ssh reads; what they include is not watched. Any thread may ask.
     """
 
     def __init__(self, ssh_files: Sequence[str] | None = None) -> None:
         self._ssh_files = _ssh_files() if ssh_files is None else ssh_files
+        self._lock = threading.Lock()
         self._git = self._ssh = NOTHING
         self._ready = False
         self._rules: dict[str, str] = {}
@@ -34,6 +36,10 @@ class Identities:
 
     def refresh(self) -> bool:
         """Read again what changed; True where remotes may have other identities than before."""
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         self._ready = True
         before = self._rules, self._hosts
         if not self._git.holds("/"):
@@ -48,8 +54,12 @@ class Identities:
 
     def of(self, origin: str, path: str, rules: Mapping[str, str]) -> frozenset[str]:
         """The identities of the checkout at `path` with this `origin` and rules of its own."""
+        with self._lock:
+            return self._of(origin, path, rules)
+
+    def _of(self, origin: str, path: str, rules: Mapping[str, str]) -> frozenset[str]:
         if not self._ready:
-            self.refresh()
+            self._refresh()
         effective = rewrite(origin, {**rules, **self._rules})
         found = {_identity(url, path) for url in {origin, effective}}
         host = ssh_host(effective)

@@ -11,7 +11,6 @@ from pathlib import Path
 from gitreload.checkouts import gitdir
 from gitreload.checkouts.gitdir import Reading
 from gitreload.checkouts.identities import Identities
-from gitreload.checkouts.listings import Listings
 from gitreload.checkouts.scan import Scan
 from gitreload.checkouts.stamps import Evidence
 from gitreload.model import Checkout, TransientError
@@ -33,15 +32,17 @@ class RepodirError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A checkout and what its reading rests on; `complete` as in Reading."""
+    """A checkout and what its reading rests on."""
 
     checkout: Checkout
     evidence: Evidence
-    complete: bool
 
 
 class Index:
-    """Not thread-safe. `remotes` are further URLs of a checkout, by its directory."""
+    """Not thread-safe; but a copy may look while it is in use, since a look makes all tables anew.
+
+    `remotes` are further URLs of a checkout, by its directory.
+    """
 
     def __init__(
         self, repodir: Path, remotes: Mapping[str, Sequence[str]], identities: Identities
@@ -53,26 +54,21 @@ class Index:
             for directory, urls in remotes.items()
         }
         self._identities = identities
-        self._listings = Listings()
         self._entries: dict[str, _Entry] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
-        self._incomplete: set[str] = set()
 
     def look(self) -> None:
         """Look at every name and every checkout; what did not change is not read again.
 
         Raises RepodirError.
         """
-        if self._identities.refresh():
-            self._entries = {}
         root = os.path.realpath(self._repodir)
         try:
             scan = Scan(root, self._unchanged)
         except OSError as error:
             raise self._unusable(error) from error
-        before, self._entries = self._entries, {}
-        self._root, self._listings = root, scan.listings
-        self._paths, self._incomplete = {}, set()
+        before = {} if self._identities.refresh() else self._entries
+        self._root, self._entries, self._paths = root, {}, {}
         for path, names in scan.names.items():
             directory, *aliases = sorted(names, key=lambda name: _rank(f"{root}/{name}", path))
             entry = before.get(path)
@@ -82,19 +78,9 @@ class Index:
             if entry is not None:
                 self._keep(entry)
 
-    def changed(self) -> bool:
-        """Whether names below `REPODIR` came, went or moved since the last look."""
-        if os.path.realpath(self._repodir) != self._root:
-            return True
-        try:
-            return self._listings.changed()
-        except OSError:
-            return True  # the look that has to follow says what is wrong
-
-    def reread_incomplete(self) -> None:
-        """Read again what git may just have been making."""
-        for path in tuple(self._incomplete):
-            self._current(path)
+    def moved(self) -> bool:
+        """Whether `REPODIR` is a link that leads elsewhere than at the last look."""
+        return os.path.realpath(self._repodir) != self._root
 
     def known_as(self, identities: AbstractSet[str]) -> list[Checkout]:
         """The checkouts that have any of these identities, as their files say now."""
@@ -153,7 +139,6 @@ class Index:
         reading = gitdir.read(path)
         if reading is None:
             del self._entries[path]
-            self._incomplete.discard(path)
             return None
         entry = self._entry(path, checkout.directory, checkout.aliases, reading)
         self._keep(entry)
@@ -166,10 +151,6 @@ class Index:
             paths = self._paths.get(identity, ())
             if path not in paths:
                 self._paths[identity] = (*paths, path)
-        if entry.complete:
-            self._incomplete.discard(path)
-        else:
-            self._incomplete.add(path)
 
     def _entry(
         self, path: str, directory: str, aliases: tuple[str, ...], reading: Reading
@@ -192,7 +173,7 @@ class Index:
             aliases=aliases,
             problem=problem and f"{visible(directory)} {problem}",
         )
-        return _Entry(checkout, reading.evidence, reading.complete)
+        return _Entry(checkout, reading.evidence)
 
     def _unusable(self, error: OSError) -> RepodirError:
         cause = _CAUSES.get(type(error), f"cannot be read: {error.strerror}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,30 +13,6 @@ from gitreload.checkouts.index import Index
 from gitreload.checkouts.match import Match, Wanted, by_name, matches
 from gitreload.model import Checkout
 from gitreload.settings import Settings
-
-# A push may concern a checkout that got its remote a moment ago. To see that, all are looked at
-# whenever it costs no more than this share of the time since the last look: every 0.1 s where there
-# are a few checkouts, every 20 s where there are ten thousand.
-LOOK_SHARE = 0.005
-# Clones that git is still making are read again for this share of the time: a few at each push.
-REREAD_SHARE = 0.05
-
-
-class _Paced:
-    """Something that may take no more than its share of the time."""
-
-    def __init__(self) -> None:
-        self._began = -math.inf
-        self._cost = 0.0
-
-    def due(self, now: float, share: float) -> bool:
-        return now - self._began > self._cost / share
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self._began, self._cost = began, time.monotonic() - began
 
 
 class Checkouts:
@@ -57,8 +31,8 @@ class Checkouts:
     ) -> None:
         self._index = Index(repodir, remotes, identities or Identities())
         self._lock = threading.Lock()
-        self._looks = _Paced()
-        self._rereads = _Paced()
+        # A look makes an index beside the one in use, so that matching waits for none.
+        self._looking = threading.Lock()
         self._named: dict[str, list[Checkout]] | None = None
 
     @classmethod
@@ -72,26 +46,31 @@ class Checkouts:
         return self.match_many([(urls, branch)])[0]
 
     def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
-        """`match` for several pushes (URLs and branch), with one glance for all of them.
+        """`match` for several pushes (URLs and branch).
 
-        A glance sees new names, and whatever changed in the checkouts of these repositories. That
-        another one was given their remote a moment ago is seen for sure only after `look`: whoever
-        has a push that reaches nothing should call that, and ask again.
+        Sees whatever changed in the checkouts of these repositories. New clones, and others that
+        were given such a remote a moment ago, are seen only after `look`: whoever wants these too
+        calls that, and asks again.
         """
         wanted = [Wanted.of(urls, branch) for urls, branch in queries]
+        if self._index.moved():
+            self.look()
         with self._lock:
-            self._glance(time.monotonic())
             return self._with_near_misses(wanted, self._matches(wanted))
 
     def look(self) -> None:
-        """Look at everything now, so that later calls have less to do."""
-        with self._lock:
-            self._look()
+        """Look at everything: what changed before this call is known after it."""
+        with self._looking:
+            index = copy(self._index)
+            index.look()
+            with self._lock:
+                self._index = index
+                self._named = None
 
     def all(self) -> tuple[Checkout, ...]:
         """All checkouts as they are now, also those with a problem, by directory."""
+        self.look()
         with self._lock:
-            self._look()
             return tuple(sorted(self._index.all(), key=lambda checkout: checkout.directory))
 
     def get(self, directory: str) -> Checkout | None:
@@ -101,19 +80,6 @@ class Checkouts:
         """
         with self._lock:
             return self._index.get(directory)
-
-    def _glance(self, now: float) -> None:
-        """See what a push may touch: new names, clones that git was making; or everything."""
-        if self._looks.due(now, LOOK_SHARE) or self._index.changed():
-            self._look()
-        elif self._rereads.due(now, REREAD_SHARE):
-            with self._rereads.going_on():
-                self._index.reread_incomplete()
-
-    def _look(self) -> None:
-        with self._looks.going_on():
-            self._index.look()
-        self._named = None
 
     def _matches(self, wanted: Sequence[Wanted]) -> list[Match]:
         asked = frozenset[str]().union(*(push.identities for push in wanted))

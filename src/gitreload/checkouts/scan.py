@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from gitreload.checkouts import gitdir
 from gitreload.checkouts.gitdir import Reading
-from gitreload.checkouts.listings import Listings
+from gitreload.checkouts.listings import names
 
 
 class Scan:
@@ -18,11 +18,10 @@ class Scan:
     """
 
     def __init__(self, root: str, known: Callable[[str], bool]) -> None:
-        self.listings = Listings()
         self.names: dict[str, list[str]] = {}
         self.fresh: dict[str, Reading] = {}
         self._known = known
-        for name, path in self.listings.names(root):
+        for name, path in names(root):
             for found, there in self._checkouts(name, path):
                 self.names.setdefault(there, []).append(found)
 
@@ -32,7 +31,7 @@ class Scan:
             yield name, path
             return
         try:
-            below = self.listings.names(path)
+            below = names(path)
         except (FileNotFoundError, NotADirectoryError):
             return  # removed since we saw it
         except OSError as error:

@@ -118,22 +118,26 @@ class Ledger:
 
     def replay(self, delivery: Received, targets: Sequence[Target]) -> list[tuple[int, Outcome]]:
         """Queue its action for these checkouts, whatever it brought about before; as `enqueue`."""
+        return self._ask_more(delivery.id, delivery.action, Reason.REPLAY, targets)
+
+    def reach(self, delivery: int, action: Action, targets: Sequence[Target]) -> None:
+        """Queue jobs for further checkouts that a recorded delivery turned out to reach."""
+        self._ask_more(delivery, action, Reason.PUSH, targets)
+
+    def _ask_more(
+        self, delivery: int, action: Action, reason: Reason, targets: Sequence[Target]
+    ) -> list[tuple[int, Outcome]]:
         now = self.clock()
         with self._recorder() as recorder:
-            asked = received.asked_for(recorder.connection, delivery.id)
-            before = {each.job for each in asked}
+            before = {each.job for each in received.asked_for(recorder.connection, delivery)}
             queued = [
                 recorder.queue(
-                    recorder.checkout_id(target.checkout),
-                    delivery.action,
-                    Reason.REPLAY,
-                    now,
-                    target.push.after,
+                    recorder.checkout_id(target.checkout), action, reason, now, target.push.after
                 )
                 for target in targets
             ]
             recorder.link(
-                (job, delivery.id, target.push)
+                (job, delivery, target.push)
                 for (job, _, _), target in zip(queued, targets, strict=True)
                 if job not in before
             )
