@@ -78,7 +78,8 @@ class Lock:
 
 def _forget_inherited() -> None:
     # A forked copy of the descriptor would keep the lock when our parent dies.
-    _opening.release()
+    if _opening.locked():  # not under uWSGI, which only tells Python of a fork when it is done
+        _opening.release()
     for lock in list(_held):
         lock.release()
 

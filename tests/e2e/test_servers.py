@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -72,13 +70,3 @@ def test_a_process_that_can_never_serve_ends_the_server(here: Deployment) -> Non
     process = here.start_unasked(*_command("sync", here))
     assert process.wait(timeout=60) != 0
     assert "WEBHOOK_SECRETS" in here.log.read_text()
-
-
-def test_importing_the_module_starts_nothing(tmp_path: Path) -> None:
-    import subprocess
-
-    code = "import threading, gitreload.web, gitreload.asgi; print(threading.active_count())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert done.stdout.strip() == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -13,3 +14,10 @@ def __getattr__(name: str) -> Any:
 
     wsgi.start()
     return wsgi.application
+
+
+if "uwsgi" in sys.modules:  # it exists in programs that uWSGI runs, and nowhere else
+    from gitreload.web import under_uwsgi
+
+    # uWSGI looks into the module's dictionary, and does not ask `__getattr__`.
+    app = under_uwsgi.prepare(sys.modules["uwsgi"])
