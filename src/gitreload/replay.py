@@ -44,7 +44,8 @@ def _pushes(ledger: Ledger, delivery: Received, paths: forges.Paths) -> Sequence
             f"({delivery.detail}): {CURE}"
         )
     try:
-        return forges.pushes(delivery.forge, kept.headers, kept.body, paths)
+        told = forges.pushes(delivery.forge, kept.headers, kept.body, paths)
+        return forges.addressed(told, delivery.repository)
     except forges.Malformed as error:
         reached = _reached_before(ledger, delivery)
         if reached:

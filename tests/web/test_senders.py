@@ -12,12 +12,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from fakes.forges import SECRET, announced, sourcehut
 from fakes.forges.gitlab import GitLab
 from fakes.forges.sender import Move
+from fakes.forges.sourcehut import PUBLIC, OldSourceHut, SourceHut
 from fakes.github import github_push, signed
 from gitreload.forges import BY_NAME
 from gitreload.tokens import read_token
@@ -271,3 +273,38 @@ class TestCopies:
         assert site.post(request.headers, request.body).outcome == (200, "duplicate")
         [new, *_] = sourcehut.SENDERS[0].push([Move()])
         assert site.post(new.headers, new.body).outcome == (200, "queued")
+
+
+class TestAddress:
+    """SourceHut's older payload does not tell its repository: the hook's own address has to."""
+
+    def site(self, build: Build, remote: Remote) -> Site:
+        site = build(
+            REPOS={"course": {"FORGE": "sourcehut"}},
+            SOURCEHUT_KEYS=[base64.b64encode(PUBLIC).decode()],
+        )
+        remote.clone(site.repodir / "course")
+        return site
+
+    def test_it_names_the_repository(self, build: Build, remote: Remote) -> None:
+        site = self.site(build, remote)
+        [request] = OldSourceHut().push([Move()])
+        for query in (f"?repo={quote(remote.url, safe='')}", f"?forge=sourcehut&repo={remote.url}"):
+            assert site.post(request.headers, request.body, path=f"/{query}").status == 200
+        assert directories(site) == {"course"}
+
+    def test_without_it_the_answer_says_what_to_do(self, build: Build, remote: Remote) -> None:
+        site = self.site(build, remote)
+        [request] = OldSourceHut().push([Move()])
+        answer = site.post(request.headers, request.body)
+        assert answer.outcome == (400, "refused")
+        assert "?repo=" in answer.body["msg"]
+
+    def test_a_payload_that_names_one_is_not_led_elsewhere(
+        self, build: Build, remote: Remote
+    ) -> None:
+        site = self.site(build, remote)
+        [request] = SourceHut().push([Move()])
+        answer = site.post(request.headers, request.body, path=f"/?repo={remote.url}")
+        assert answer.outcome == (404, "ignored")
+        assert site.jobs() == []

@@ -53,6 +53,7 @@ __all__ = [
     "Malformed",
     "Paths",
     "Refusal",
+    "addressed",
     "kept",
     "look",
     "payload",
@@ -62,6 +63,7 @@ __all__ = [
     "refuse",
 ]
 
+LONGEST_URL = 4096  # characters, as in payloads
 LONGEST_CLAIM = 256  # characters of a repository's name that a log line shows
 
 
@@ -164,6 +166,26 @@ def look(
 ) -> Delivery | None:
     """What a request claims, genuine or not; None where it cannot be understood, or is large."""
     return _look(_sender(headers, forge, paths), headers, body)
+
+
+def addressed(pushes: tuple[Push, ...], repository: str | None) -> tuple[Push, ...]:
+    """The pushes, of the repository that the hook's own address names where they tell of none.
+
+    `repository` is a clone URL. Raises Malformed where nothing tells.
+    """
+    if all(push.urls for push in pushes):
+        return pushes
+    if not repository:
+        raise Malformed(
+            "the payload does not tell its repository: let the hook's address do it, such as"
+            " …?repo=https://git.sr.ht/~owner/name"
+        )
+    url = repository[:LONGEST_URL]
+    shown = visible(mask(url))
+    return tuple(
+        push if push.urls else structs.replace(push, urls=(url,), repository=shown)
+        for push in pushes
+    )
 
 
 def kept(forge: str, headers: Headers) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable
+from urllib.parse import unquote
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -36,7 +37,9 @@ INLINE_LIMIT = 256 * 1024
 RETRY_AFTER_SECONDS = 30
 # Forges give up after 10 s; whoever sends more slowly must not hold memory for ever.
 BODY_SECONDS = 30.0
+# What a hook's own address may tell: `?forge=sourcehut&repo=https://git.sr.ht/~owner/name`.
 _FORGE = re.compile(rb"(?:^|&)forge=([^&]*)")
+_REPO = re.compile(rb"(?:^|&)repo=([^&]*)")
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +71,14 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def forge(self) -> str | None:
-        return _pinned(self.scope)
+        """The forge that the hook's own address names, whether it exists or not."""
+        return _named(_FORGE, self.scope)
+
+    @property
+    def repository(self) -> str | None:
+        """The repository's URL, where the hook's own address names it."""
+        named = _named(_REPO, self.scope)
+        return unquote(named) if named else None
 
 
 class _Refused(Exception):  # noqa: N818 - an answer on its way up
@@ -168,7 +178,7 @@ async def _understood(runtime: Runtime, request: _Request) -> tuple[Delivery, Gr
 def _read(
     authority: Authority, request: _Request, names: Iterable[str] | None
 ) -> tuple[Delivery, Grant | None]:
-    return authority.read(
+    delivery, grant = authority.read(
         request.headers,
         request.body,
         forge=request.forge,
@@ -176,6 +186,13 @@ def _read(
         now=time.time(),
         names=names,
     )
+    try:
+        pushes = forges.addressed(delivery.pushes, request.repository)
+    except forges.Malformed as error:
+        raise _Refused(400, str(error)) from error
+    if pushes is not delivery.pushes:
+        delivery = msgspec.structs.replace(delivery, pushes=pushes)
+    return delivery, grant
 
 
 async def _names(runtime: Runtime, request: _Request) -> Iterable[str]:
@@ -188,7 +205,10 @@ async def _names(runtime: Runtime, request: _Request) -> Iterable[str]:
     if runtime.receiver is None:
         raise _not_ready(runtime)
     try:
-        return await runtime.receiver.names(claimed.pushes)
+        pushes = forges.addressed(claimed.pushes, request.repository)
+        return await runtime.receiver.names(pushes)
+    except forges.Malformed:
+        return ()
     except ReceiverBusy as busy:
         raise _Refused(503, str(busy)) from busy
 
@@ -220,10 +240,9 @@ def _alarm(runtime: Runtime, arrival: Arrival, receipt: Receipt) -> None:
     runtime.refusals.tell(refused, logging.ERROR)
 
 
-def _pinned(scope: Scope) -> str | None:
-    """The forge that the hook's own address names (`?forge=gitlab`), whether it exists or not."""
+def _named(field: re.Pattern[bytes], scope: Scope) -> str | None:
     query = scope["query_string"]
-    named = _FORGE.search(query) if query else None
+    named = field.search(query) if query else None
     return named[1].decode("ascii", "replace") if named else None
 
 
