@@ -20,6 +20,7 @@ from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded
 from gitreload.ledger.group import GroupCommit, Stopped
 from gitreload.model import Outcome, Push
 from gitreload.second_look import Reached, SecondLook
+from gitreload.visible import shown
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS = 8.0
 # How often, at most, pushes that no checkout here follows make us look at all of REPODIR.
 LOOK_SECONDS = 1.0
+# How many checkouts, or reasons why none was reached, an answer and the ledger tell.
+MOST_TOLD = 10
 
 
 # What the sender is told: the action, and the checkouts that were reached or why none was.
@@ -213,9 +216,9 @@ def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
 def _not_followed(push: Push) -> str | None:
     """Why no checkout can follow this push; None where one may."""
     if push.branch is None:
-        return f"{push.ref} is not a branch"
+        return f"{shown(push.ref)} is not a branch"
     if push.deleted:
-        return f"the branch {push.branch} was deleted"
+        return f"the branch {shown(push.branch)} was deleted"
     return None
 
 
@@ -242,8 +245,8 @@ def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]]) -> Resolved:
     reasons += [reason for _, match in found for reason in match.reasons]
     if not cloned:
         reasons.append("this repository is not cloned here")
-    near = tuple(near for _, match in found for near in match.near)
-    detail = "; ".join(reasons) or "nothing was pushed"
+    near = tuple(near for _, match in found for near in match.near)[:MOST_TOLD]
+    detail = _told(reasons, "; ") or "nothing was pushed"
     return Resolved(Entry(arrival, detail=detail), missed, cloned, near)
 
 
@@ -254,7 +257,16 @@ def _refused(grant: Grant, told: Sequence[tuple[Push, Match]]) -> str | None:
 
 
 def _reached(targets: Iterable[Target]) -> str:
-    return ", ".join(f"{target.checkout.directory} at {target.push.branch}" for target in targets)
+    return _told([f"{each.checkout.directory} at {each.push.branch}" for each in targets], ", ")
+
+
+def _told(facts: Sequence[str], between: str) -> str:
+    """The first and the last of them: a delivery may tell of thousands of refs."""
+    distinct = list(dict.fromkeys(facts))
+    if len(distinct) > MOST_TOLD:
+        more = f"… ({len(distinct) - MOST_TOLD} more)"
+        distinct = [*distinct[: MOST_TOLD - 1], more, distinct[-1]]
+    return between.join(distinct)
 
 
 def _receipt(resolved: Resolved, recorded: Recorded) -> Receipt:

@@ -8,11 +8,10 @@ from functools import lru_cache
 
 from gitreload.model import Checkout
 from gitreload.remotes import MAX_URL, canonical, mask
-from gitreload.visible import visible
+from gitreload.visible import shown
 
 MOST_REASONS = 10
 MOST_NEAR = 5
-LONGEST_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +118,19 @@ def _reason(checkout: Checkout, branch: str) -> str:
     if checkout.problem is not None:
         return checkout.problem
     follows = checkout.follows or "nothing"
-    return f"{_shown(checkout.directory)} follows {_shown(follows)}, not {_shown(branch)}"
+    return f"{shown(checkout.directory)} follows {shown(follows)}, not {shown(branch)}"
 
 
 def _near_miss(checkout: Checkout, url: str, branch: str) -> str:
-    missed = f"a push for {_shown(url)} (branch {_shown(branch)}) reached nobody"
+    missed = f"a push for {shown(url)} (branch {shown(branch)}) reached nobody"
     if checkout.origin is None:
-        return f"{missed}; {checkout.problem or f'{_shown(checkout.directory)} has no remote'}"
-    name = _shown(checkout.directory)
+        return f"{missed}; {checkout.problem or f'{shown(checkout.directory)} has no remote'}"
+    name = shown(checkout.directory)
     return (
-        f"{missed}; {name} follows {_shown(mask(checkout.origin))}; if it is the same repository, "
+        f"{missed}; {name} follows {shown(mask(checkout.origin))}; if it is the same repository, "
         f"add the pushed URL to REPOS.{name}.REMOTES"
     )
 
 
 def _last_part(name: str) -> str:
     return name.rpartition("/")[2].lower()
-
-
-def _shown(text: str) -> str:
-    """Text that may come from anywhere, fit for a log."""
-    return visible(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")

@@ -15,6 +15,7 @@ from gitreload.forges.body import (
     Id,
     Payload,
     Ref,
+    Refs,
     Text,
     Url,
     distinct,
@@ -84,7 +85,7 @@ class _User(Payload, frozen=True):
 
 
 class _Resource(Payload, frozen=True):
-    refUpdates: list[_Update] | None = None  # noqa: N815
+    refUpdates: Refs[_Update] | None = None  # noqa: N815
     repository: _Repository | None = None
     pushedBy: _User | None = None  # noqa: N815
 

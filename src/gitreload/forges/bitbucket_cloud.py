@@ -12,6 +12,7 @@ from typing import Any
 from gitreload.forges.body import (
     JSON,
     Payload,
+    Refs,
     ShortRef,
     Text,
     Url,
@@ -72,7 +73,7 @@ class _Change(Payload, frozen=True):
 
 
 class _Changes(Payload, frozen=True):
-    changes: list[_Change]
+    changes: Refs[_Change]
 
 
 class _Link(Payload, frozen=True):
@@ -105,11 +106,11 @@ class _Push(Payload, frozen=True):
     actor: _Actor | None = None
 
     def told(self) -> tuple[Push, ...]:
-        actor = self.actor or _Actor()
+        actor, urls = self.actor or _Actor(), self.repository.urls
         return tuple(
             Push(
                 ref=change.ref,
-                urls=self.repository.urls,
+                urls=urls,
                 repository=self.repository.full_name,
                 before=_revision(change.old),
                 after=_revision(change.new),

@@ -8,12 +8,15 @@ https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from gitreload.forges.body import (
     JSON,
     Payload,
     Ref,
+    Refs,
     Text,
     Url,
     distinct,
@@ -65,9 +68,12 @@ class _Link(Payload, frozen=True):
     href: Url | None = None
 
 
+_SomeLinks = Annotated[list[_Link], Meta(max_length=16)]  # one for each protocol
+
+
 class _Links(Payload, frozen=True):
-    clone: list[_Link] | None = None
-    self: list[_Link] | None = None
+    clone: _SomeLinks | None = None
+    self: _SomeLinks | None = None
 
 
 class _Project(Payload, frozen=True):
@@ -99,16 +105,16 @@ class _Actor(Payload, frozen=True):
 
 
 class _Push(Payload, frozen=True):
-    changes: list[_Change]
+    changes: Refs[_Change]
     repository: _Repository
     actor: _Actor | None = None
 
     def told(self) -> tuple[Push, ...]:
-        actor = self.actor or _Actor()
+        actor, urls = self.actor or _Actor(), self.repository.urls
         return tuple(
             Push(
                 ref=change.name,
-                urls=self.repository.urls,
+                urls=urls,
                 repository=self.repository.full_name,
                 before=revision(change.fromHash),
                 after=revision(change.toHash),

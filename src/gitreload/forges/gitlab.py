@@ -13,6 +13,7 @@ from gitreload.forges.body import (
     JSON,
     Payload,
     Ref,
+    Refs,
     Text,
     Url,
     distinct,
@@ -104,7 +105,7 @@ class _About(Payload, frozen=True):
 
 
 class _Update(_About, frozen=True, kw_only=True):
-    changes: list[_Change]
+    changes: Refs[_Change]
 
 
 def recognises(headers: Headers) -> bool:

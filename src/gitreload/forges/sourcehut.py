@@ -24,7 +24,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitreload.forges.body import JSON, Payload, Ref, Text, json_of, parse, revision
+from gitreload.forges.body import JSON, Payload, Ref, Refs, Text, json_of, parse, revision
 from gitreload.forges.compose import Announcement, compact, origin
 from gitreload.forges.request import Headers, Keys, Unauthentic
 from gitreload.forges.signatures import ed25519_fits, malformed, unsigned
@@ -80,7 +80,7 @@ class _Update(Payload, frozen=True):
 
 
 class _GitEvent(Payload, frozen=True):
-    updates: list[_Update]
+    updates: Refs[_Update]
     repository: _Repository | None = None
     pusher: _User | None = None
 
@@ -125,7 +125,7 @@ class _OldUpdate(Payload, frozen=True):
 class _PostUpdate(Payload, frozen=True):
     """It does not tell the repository, so the hook's URL has to."""
 
-    refs: list[_OldUpdate]
+    refs: Refs[_OldUpdate]
     pusher: _OldUser | None = None
 
     def told(self) -> tuple[Push, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitreload.forges.body import (
     JSON,
+    Refs,
     converted,
     distinct,
     is_zero,
@@ -87,7 +88,7 @@ class Sender:
         each = self.paths.each
         if each is None:
             return [told]
-        entries: list[Any] | None = converted(told, each, list[dict[str, Any]] | None)
+        entries: list[Any] | None = converted(told, each, Refs[dict[str, Any]] | None)
         if entries is None:
             raise _missing(each)
         return entries

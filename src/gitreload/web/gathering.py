@@ -11,6 +11,26 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # A connection on which no request gets whole, or begins, between two looks is closed. Bodies that
 # come slowly are told so before, by their route.
 LOOK_SECONDS = 30.0
+# The most bytes of a head, and of what is neither head nor body (trailers, empty lines before a
+# request). Forges send 2 KiB; a proxy in front rarely passes on more than 32.
+HEAD_LIMIT = 64 * 1024
+
+
+_SENTENCE = b"the head of the request is over %d KiB" % (HEAD_LIMIT // 1024)
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+) % (len(_SENTENCE), _SENTENCE)
+
+
+class _Dropped(list[tuple[bytes, bytes]]):
+    """Fields that come too late to count."""
+
+    def append(self, _field: tuple[bytes, bytes]) -> None:
+        pass
+
+
+_DROPPED = _Dropped()
 
 
 class GatheringProtocol(HttpToolsProtocol):
@@ -20,6 +40,9 @@ class GatheringProtocol(HttpToolsProtocol):
     longer than all else that it does for a delivery.
     """
 
+    # Bytes that came since a head was whole, or a piece of a body came.
+    _fruitless = 0
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_Gathering(transport, self.loop, self.pipeline))
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look, None)
@@ -27,6 +50,24 @@ class GatheringProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._fruitless += len(data)
+        super().data_received(data)
+        if self._fruitless > HEAD_LIMIT and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._fruitless = 0
+        super().on_headers_complete()
+        # Of trailers uvicorn would make headers: a signature or a credential behind the body, past
+        # a proxy that looks at heads.
+        self.headers = _DROPPED
+
+    def on_body(self, body: bytes) -> None:
+        self._fruitless = 0
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -281,7 +281,9 @@ class _Body:
         return more
 
     def joined(self) -> bytes:
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        """The whole body, once: its pieces are let go, so that it is not held twice."""
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def release(self) -> None:
         Hooks.in_flight -= self._size
