@@ -154,11 +154,11 @@ class Authority:
         )
 
     def _grant(self, delivery: Delivery, ring: Ring, *, basic: bool) -> Grant:
+        # A signature that came along says for whom, whoever's password came with it.
         holders = frozenset[str]().union(*(ring.speak_for[place] for place in delivery.proven_by))
-        if basic or not self.configured:
-            holders |= {GLOBAL}
-        elif not delivery.proven_by:
-            holders |= {INSTANCE}  # nothing else is left that can have proven it
+        if not delivery.proven_by:
+            by_instance = self.configured and not basic  # nothing else is left to have proven it
+            holders = frozenset({INSTANCE if by_instance else GLOBAL})
         return Grant(self._rules, delivery.forge, holders)
 
 
