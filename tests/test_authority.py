@@ -237,6 +237,7 @@ class TestBasic:
         other = basic("grüße", "a:b:c:d:e:f:g")["Authorization"]
         assert users.know(other.replace("Basic", "bASIC"))
         assert not users.know(basic("grüße", PASSWORD)["Authorization"])
+        assert not users.know(basic()["Authorization"].replace("Basic", "Digest"))
         assert not Users({}).know("Basic Og==")
 
 

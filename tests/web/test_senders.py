@@ -66,12 +66,14 @@ class TestBound:
         remote.clone(site.repodir / "course")
         for _ in range(3):
             assert site.push(remote.url).outcome == (401, "refused")
+        headers, body = signed(github_push(remote.url, "refs/heads/new"))
+        assert site.post(headers, body).outcome == (401, "refused")
         assert site.jobs() == []
         assert {outcome for outcome, _, _ in deliveries(site)} == {"refused"}
         [alarm] = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert "its secret is not one of its repository's" in alarm.getMessage()
         assert "course" in alarm.getMessage()
-        assert site.runtime.refusals.counts == {"another repository's secret": 3}
+        assert site.runtime.refusals.counts == {"another repository's secret": 4}
         assert site.push(remote.url, OWN).outcome == (200, "queued")
 
     def test_a_forge_that_would_disable_the_hook_is_not_told_401(
@@ -109,7 +111,11 @@ class TestBound:
         remote.clone(site.repodir / "live", "-b", "main")
         answer = site.push(remote.url, OWN)
         assert answer.outcome == (200, "ignored")
-        assert "live" not in answer.body["msg"]
+        headers, body = signed(github_push(remote.url, "refs/heads/new"), OWN)
+        answer = site.post(headers, body)
+        assert answer.outcome == (200, "ignored")
+        assert "staging follows devel" in answer.body["msg"]
+        assert "live" not in answer.body["msg"], "that is nothing to those of staging"
 
     def test_a_pinned_forge_is_the_only_one(
         self, build: Build, remote: Remote, caplog: pytest.LogCaptureFixture
