@@ -20,7 +20,7 @@ demo: setup  ## a real push over real HTTP becomes an imported course
 	$(RUN)/python -m demo
 
 docs/demo.svg: setup  ## the terminal's picture, from a real run
-	$(RUN)/python -m demo --svg $@
+	$(RUN)/python -m demo.picture $@
 
 test: setup
 	$(RUN)/python -m pytest

@@ -1,1 +1,1 @@
-"""`make demo`: a real push over real HTTP becomes an imported course."""
+"""A push becomes a course before your eyes: `make demo`."""

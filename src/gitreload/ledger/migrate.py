@@ -63,11 +63,11 @@ def _version(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # It tells of itself, step by step and from its import on; we say what came of it.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 
-    # It tells of itself, step by step; we say what came of it.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", "gitreload.ledger:migrations")
     config.attributes["connection"] = connection
