@@ -57,7 +57,7 @@ def _run(root: Path, port: int | None, *, stays: bool) -> None:
                 terminal.say("\nCtrl-C ends it. The server's log goes on here:", "bold")
                 wait_for_end(terminal, server)
                 terminal.say("\nStopping the server.")
-        terminal.say(f"Done. What it made stays in {_shown(root)}: look around.", "bold")
+        terminal.say(f"\nDone. What it made stays in {_shown(root)}: look around.", "bold")
 
 
 def _shown(path: Path) -> Path:
