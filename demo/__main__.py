@@ -54,6 +54,7 @@ def _run(root: Path, port: int | None, *, stays: bool) -> None:
             story.play(stage, terminal, server)
             if stays:
                 story.tell_what_next(stage, terminal)
+                server.news()  # the story told it
                 terminal.say("\nCtrl-C ends it. The server's log goes on here:", "bold")
                 wait_for_end(terminal, server)
                 terminal.say("\nStopping the server.")

@@ -74,16 +74,17 @@ def _finish(stage: Stage, job: int) -> None:
 
 
 def _steps(stage: Stage, job: int) -> list[tuple[str, float, str]]:
-    """How long each step of a job took, in seconds. One begins where the one before ended."""
+    """How long each step of a job took, in seconds; it may begin before the answer has arrived."""
     sent = last_answer(stage.webhook)
     assert sent is not None, "it made the job"
+    attempt = json.loads(_gitreload(stage, "show", str(job), "--json"))["attempts"][-1]
+    started_at = datetime.fromisoformat(attempt["started_at"]).timestamp()
+    finished_at = datetime.fromisoformat(attempt["finished_at"]).timestamp()
     # `git reset` moves the branch last, when all files are in place.
     fetched_at = (stage.checkout / ".git/refs/heads/main").stat().st_mtime
-    shown = json.loads(_gitreload(stage, "show", str(job), "--json"))
-    finished_at = datetime.fromisoformat(shown["job"]["finished_at"]).timestamp()
     return [
         ("accepted in", sent.answered_at - sent.sent_at, "the delivery is on disk and answered"),
-        ("fetched in", fetched_at - sent.answered_at, "the checkout is at the branch's tip"),
+        ("fetched in", fetched_at - started_at, "the checkout is at the branch's tip"),
         ("imported in", finished_at - fetched_at, "the platform has proved that it has the course"),
         ("total", finished_at - sent.sent_at, "from the delivery to the live course"),
     ]
@@ -117,9 +118,9 @@ def tell_what_next(stage: Stage, terminal: Terminal) -> None:
         f'  export PATH={path}:"$PATH"',
         f"  export GITRELOAD_CONFIG={shlex.quote(str(stage.config))}",
         "  gitreload jobs",
-        f"  gitreload logs -f {_last_job(stage) + 1}",
+        f"  gitreload logs {_last_job(stage)}",
         "  gitreload list",
-        "  gitreload send && gitreload --help",
+        "  gitreload send",
         "",
         "In a browser",
         f"  {stage.address}/queue",

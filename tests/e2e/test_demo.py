@@ -129,7 +129,7 @@ def test_it_plays_and_ends_by_itself(stage: Path, home: Path, closing: ExitStack
         ),
     )
     assert min(accepted, fetched, imported) > 0
-    assert accepted + fetched + imported == pytest.approx(total, abs=2)
+    assert total >= fetched + imported
     assert "Traceback" not in play.text
     assert list(home.iterdir()) == [], "nothing outside the stage is touched"
 
