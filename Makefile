@@ -31,8 +31,8 @@ check: setup
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-bench: setup  ## side by side with the peers; needs Debian's wrk and webhook
-	$(RUN)/python -m benchmarks
+bench: setup  ## side by side with the peers; needs Debian's wrk and webhook; BEFORE=REVISION too
+	$(RUN)/python -m benchmarks $(if $(BEFORE),--before $(BEFORE))
 
 lock:  ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --group dev --no-emit-index-url --no-annotate --no-header --output-file requirements.lock --upgrade pyproject.toml

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [MEASUREMENT…] [--quick]`."""
+"""`python -m benchmarks [MEASUREMENT…] [--before REVISION] [--quick]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ack, breadth, growth, machine, push, repos, storm
+from benchmarks import ack, breadth, change, growth, machine, push, repos, storm
 from benchmarks.errors import BenchError
 from benchmarks.table import Section, markdown
 
@@ -26,6 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("measurement", nargs="*", help=f"of {', '.join(MEASUREMENTS)}; all")
     parser.add_argument("--quick", action="store_true", help="only to see that all of it works")
+    parser.add_argument(
+        "--before", metavar="REVISION", help="and acknowledgement against that of this revision"
+    )
     arguments = parser.parse_args()
     chosen = arguments.measurement or list(MEASUREMENTS)
     unknown = [name for name in chosen if name not in MEASUREMENTS]
@@ -37,7 +40,9 @@ def main() -> int:
             f"install what is measured with; on Debian: apt-get install {' '.join(packages)}"
         )
     try:
-        sections = [_measure(name, quick=arguments.quick) for name in chosen]
+        sections = [_measured(name, arguments.quick) for name in chosen]
+        if arguments.before:
+            sections.append(_measured("change", arguments.quick, arguments.before))
     except (BenchError, subprocess.CalledProcessError) as error:
         print(f"{error}\nWhat was left behind is in {SCRATCH}.", file=sys.stderr)
         return 1
@@ -47,11 +52,15 @@ def main() -> int:
     return 0
 
 
-def _measure(name: str, *, quick: bool) -> Section:
+def _measured(name: str, quick: bool, before: str | None = None) -> Section:
     shutil.rmtree(SCRATCH, ignore_errors=True)
     repos.isolate(SCRATCH)
     began = time.monotonic()
-    section: Section = MEASUREMENTS[name].measure(SCRATCH / name, quick=quick)
+    section: Section
+    if before is None:
+        section = MEASUREMENTS[name].measure(SCRATCH / name, quick=quick)
+    else:
+        section = change.measure(SCRATCH / name, before, quick=quick)
     shutil.rmtree(SCRATCH)
     print(f"{markdown(section)}\n\n({name} took {time.monotonic() - began:.0f} s)\n", flush=True)
     return section

@@ -106,10 +106,13 @@ class Server:
         self.stop()
 
 
-def gitreload(folder: Path, repodir: Path, *, processes: int = 1, **settings: Any) -> Server:
+def gitreload(
+    folder: Path, repodir: Path, *, processes: int = 1, source: Path | None = None, **settings: Any
+) -> Server:
     """gitreload with its files in `folder`; `settings` are further keys, in lower case.
 
     One process is `gitreload serve`, several are gunicorn's with our worker.
+    `source` has the code to run instead of this one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
@@ -131,6 +134,8 @@ def gitreload(folder: Path, repodir: Path, *, processes: int = 1, **settings: An
         command += ["-k", "gitreload.web.gunicorn.Worker", "-b", f"127.0.0.1:{port}"]
         command += ["gitreload.asgi:app"]
     environ = {"GITRELOAD_CONFIG": str(configuration)}
+    if source is not None:
+        environ["PYTHONPATH"] = str(source)
     return Server(command, port, folder / "server.log", environ)
 
 
