@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from gitreload import __version__
 from gitreload.ledger.database import FILE_NAME
@@ -51,20 +52,35 @@ class TestConfig:
 
 
 class TestSend:
-    def test_a_server_that_hangs_up(self, host: Host) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
+    """To a server that is not ours."""
+
+    def sent(self, host: Host, answer: bytes) -> tuple[str, Result]:
+        """The server's URL, and what is said when it answers with these bytes and hangs up."""
 
         def hang_up() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
+                connection.sendall(answer)
 
-        thread = threading.Thread(target=hang_up)
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        told = host.failed("send", "--url", url)
-        thread.join()
-        listener.close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=hang_up)
+            thread.start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            result = host.run("send", "--url", url)
+            thread.join()
+        assert result.exit_code == 1
+        return url, result
+
+    def test_an_answer_of_something_else(self, host: Host) -> None:
+        head = b"HTTP/1.0 404 Not Found\r\nContent-Type: application/json\r\n\r\n"
+        _, result = self.sent(host, head + b'{"detail": "Not Found"}')
+        assert '{"detail": "Not Found"}\n' in result.stdout
+        assert "look what listens there" in result.stderr
+
+    def test_a_server_that_hangs_up(self, host: Host) -> None:
+        url, result = self.sent(host, b"")
+        told = result.stderr
         assert told.startswith(f"gitreload: the connection to {url}/ ended before an answer came (")
         assert "whether it is gitreload at all and speaks http" in told
 

@@ -78,6 +78,18 @@ class TestWaiting:
         [job] = json.loads(told)
         assert (job["state"], job["directory"]) == ("succeeded", "course")
 
+    def test_failures_from_before_are_no_news(self, host: Host, book: Book) -> None:
+        host.done("sync", "course", "--update")
+        book.try_again(book.begin("an old line"))
+        assert "queued, try 6" in host.done("list")
+        with host.command("sync", "course", "--update", "--wait") as waiting:
+            told, _ = waiting.communicate(timeout=60)
+        assert waiting.returncode == 0
+        assert "joins job 1" in told
+        assert "--- attempt 2 of job 1" in told
+        assert "an old line" not in told
+        assert "the remote is away" not in told
+
     def test_the_first_failure_ends_it_though_the_job_is_tried_again(
         self, host: Host, book: Book
     ) -> None:

@@ -14,10 +14,14 @@ POLL_SECONDS = 0.2
 
 
 class Logs:
-    """The logs of a job's attempts, from where they were last read."""
+    """The logs of a job's attempts, from where they were last read.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Those of attempts that ended before `since` (seconds since the epoch) are left out.
+    """
+
+    def __init__(self, ledger: Ledger, since: float = 0) -> None:
         self._ledger = ledger
+        self._since = since
         self._seen: dict[int, int] = {}
         self._complete: set[int] = set()
 
@@ -29,7 +33,7 @@ class Logs:
     def advance(self, job_id: int) -> None:
         """Print what is new, also of the jobs that this one superseded."""
         for number, attempt in enumerate(self._ledger.attempts(job_id), 1):
-            if attempt.id in self._complete:
+            if attempt.id in self._complete or (attempt.finished_at or self._since) < self._since:
                 continue
             if attempt.id not in self._seen:
                 self._seen[attempt.id] = 0

@@ -25,6 +25,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SHORT = 12
 # Cells up to this length are not broken.
 WHOLE = 20
+# Where a row is a line, columns are aligned up to this width.
+WIDEST = 60
 _STYLES = {
     "succeeded": "green",
     "failed": "red",
@@ -121,7 +123,8 @@ def _blocks(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _plain_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = _widths(rows)
+    # One very long cell must not push away what stands beside all others.
+    widths = [min(width, WIDEST) for width in _widths(rows)]
     for row in rows:
         cells = (
             cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
@@ -186,8 +189,10 @@ def moved(before: str | None, after: str | None) -> str:
 
 
 def state_of(job: Job) -> str:
-    """The state, and that the job keeps failing where it does."""
-    return f"{job.state}, failing" if job.failing else job.state.value
+    """The state, and whether the job failed before."""
+    if job.failing:
+        return f"{job.state}, failing"
+    return f"{job.state}, try {job.tries + 1}" if waits_for_next_try(job) else job.state.value
 
 
 def waits_for_next_try(job: Job) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from enum import StrEnum
@@ -14,7 +15,7 @@ from gitreload.cli import output
 from gitreload.cli.arguments import one_of
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import Json, say
+from gitreload.cli.output import Json, note, say
 from gitreload.cli.state import load_settings
 from gitreload.model import Checkout, GitreloadError
 
@@ -107,11 +108,19 @@ def send(
         )
     else:
         say(f"{event} for {checkout.directory} to {target}: {response.status_code}")
-        say(answer["msg"] if isinstance(answer, dict) and "msg" in answer else str(answer))
-        for job in answer.get("jobs", ()) if isinstance(answer, dict) else ():
-            say(f"follow it: gitreload logs -f {job}")
+        _tell(answer)
     if not response.is_success:
         raise typer.Exit(FAILED)
+
+
+def _tell(answer: Any) -> None:
+    if not (isinstance(answer, dict) and "msg" in answer):
+        say(answer if isinstance(answer, str) else json.dumps(answer))
+        note("that is no answer of a webhook route of gitreload: look what listens there")
+        return
+    say(answer["msg"])
+    for job in answer.get("jobs", ()):
+        say(f"follow it: gitreload logs -f {job}")
 
 
 def _address(settings: Settings) -> str:
@@ -156,7 +165,7 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             return client.post(url, headers=headers, content=body)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise UsageError(f"--url: expected http://HOST:PORT, not {url} ({error})") from error
+        raise UsageError(f"--url: expected http://HOST:PORT, not {url}") from error
     except httpx.ConnectError as error:
         raise GitreloadError(
             f"no connection to {url} ({error}): start `gitreload serve`, or name its address "

@@ -55,13 +55,14 @@ def sync(
     checkouts = _chosen(loaded.settings, directories)
     action = Action.UPDATE if update else Action.IMPORT
     with open_ledger(loaded.settings) as ledger:
+        began = ledger.clock()
         jobs_queued = ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
         wake(loaded.settings)
         numbers = [number for number, _ in jobs_queued]
         if not as_json:
             tell(action, [(c, *q) for c, q in zip(checkouts, jobs_queued, strict=True)])
         if wait:
-            jobs = _wait(loaded, ledger, numbers, quiet=as_json)
+            jobs = _wait(loaded, ledger, numbers, began, quiet=as_json)
         else:
             jobs = [job for number in numbers if (job := ledger.follow(number)) is not None]
     if as_json:
@@ -103,11 +104,14 @@ def tell(action: Action, queued: Sequence[Queued]) -> None:
             say(f"{action} of {checkout.directory} joins job {number}, which is queued already")
 
 
-def _wait(loaded: Config, ledger: Ledger, numbers: Sequence[int], *, quiet: bool) -> list[Job]:
+def _wait(
+    loaded: Config, ledger: Ledger, numbers: Sequence[int], began: float, *, quiet: bool
+) -> list[Job]:
     from gitreload.cli.follow import Logs, watch
     from gitreload.cli.workers import stand_in
 
-    logs = Logs(ledger) if len(numbers) == 1 and not quiet else None
+    # A job that was queued already may have failed before, which is no news.
+    logs = Logs(ledger, since=began) if len(numbers) == 1 and not quiet else None
     progress = _Progress(logs, quiet=quiet)
     with stand_in(loaded) as worker:
         return watch(ledger, numbers, progress, settled=_settled, tick=worker.work_if_alone)
@@ -143,5 +147,5 @@ def _line(job: Job) -> str:
     state = "failed" if waits_for_next_try(job) else state_of(job)
     words = [f"{job.directory}: {state}", moved(job.from_revision, job.to_revision)]
     line = ", ".join(word for word in words if word)
-    line = f"{line}: {job.error}" if job.error else line
+    line = f"{line}: {job.error}" if job.error and _settled(job) else line
     return f"{line}; {next_try(job)}" if waits_for_next_try(job) else line
