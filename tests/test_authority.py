@@ -173,11 +173,16 @@ class TestManySecrets:
         assert not grant.allows(checkout("r3"))
         assert grant.allows(checkout("plain"))
 
-    def test_where_none_can_fit_it_is_said(self) -> None:
+    @pytest.mark.parametrize("secret", [None, "own secret number 3"])
+    def test_whether_a_repository_is_here_is_told_to_nobody(self, secret: str | None) -> None:
         repos = {f"r{number}": {"SECRETS": [f"own secret number {number}"]} for number in range(9)}
-        with pytest.raises(Refusal, match="no checkout here has SECRETS") as caught:
-            read(authority([], repos), "own secret number 3", names=[])
-        assert caught.value.why == "no secret for it"
+        asked = authority([], repos, basic_auth={"ada": PASSWORD})
+        told = []
+        for names in ([], ["r4"]):
+            with pytest.raises(Refusal) as caught:
+                read(asked, secret, names=names)
+            told.append((caught.value.why, str(caught.value)))
+        assert told[0] == told[1]
 
     @pytest.mark.parametrize(("more", "looks"), [(MOST_TRIED - 1, False), (MOST_TRIED, True)])
     def test_few_are_all_tried(self, more: int, looks: bool) -> None:

@@ -52,7 +52,7 @@ def test_the_same_is_told_once_and_then_counted(
     assert len(caplog.records) == 3, "after that time it is news again"
 
 
-@pytest.mark.parametrize("fact", ["peer", "forge", "hook", "why"])
+@pytest.mark.parametrize("fact", ["peer", "forge", "hook", "repository", "why"])
 def test_what_differs_is_told_apart(
     refusals: Refusals, caplog: pytest.LogCaptureFixture, fact: str
 ) -> None:

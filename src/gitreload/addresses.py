@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 UNIX = "unix"  # in TRUSTED_PROXIES: whoever comes through a unix socket
-UNKNOWN = "unknown"  # where the client's address cannot be told; it is in no network
+UNKNOWN = "an unknown address"  # where the client's cannot be told; it is in no network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

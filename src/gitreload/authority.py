@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from hmac import compare_digest
+from secrets import token_hex
 
 import msgspec
 
@@ -35,6 +36,16 @@ class Ring(msgspec.Struct, frozen=True):
 
     def read(self) -> tuple[bytes, ...]:
         return tuple([secret.read() for secret in self.secrets])
+
+
+# What no secret is for is refused as what is signed with a wrong one: nobody who has none is told
+# which repositories are here.
+DECOY = Ring((Secret(token_hex(32)),), (frozenset(),))
+
+NO_PASSWORD = (
+    "no password",
+    "user and password of BASIC_AUTH are missing: put them into the URL, https://USER:PASSWORD@…",
+)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -85,6 +96,7 @@ class Authority:
         self._unsigned = settings.allow_unsigned
         self.addresses = Addresses(settings.trusted_proxies, settings.allow_from)
         self.users = Users(settings.basic_auth)
+        self._asks = bool(self.users)
         self.paths = forges.Paths(**settings.standard_paths.model_dump())
         self.configured = settings.authenticated
         self.bound = bool(own or pins)
@@ -105,10 +117,10 @@ class Authority:
         `forge` is the one that the address names. `local`: its peer is on this machine. `names` are
         those of the checkouts that it claims to be for, where `looks_first`. Raises Refusal.
         """
-        basic = bool(self.users) and self._has_password(headers, body, forge)
+        basic = self._asks and self._has_password(headers, body, forge)
         ring = self._ring if names is None else self._ring_of(names)
-        if self.configured and not (ring.secrets or self._public or basic):
-            raise forges.refuse(headers, body, self.paths, *self._unprovable(), forge=forge)
+        if self._asks and not (basic or self._ring.secrets or self._public):
+            raise forges.refuse(headers, body, self.paths, *NO_PASSWORD, forge=forge)
         keys = forges.Keys(
             ring.read(),
             basic=basic,
@@ -118,14 +130,6 @@ class Authority:
         )
         delivery = forges.read(headers, body, keys, forge=forge, now=now)
         return delivery, self._grant(delivery, ring, basic=basic) if self.bound else None
-
-    def _unprovable(self) -> tuple[str, str]:
-        """Why and what, where no secret is there with which a request could be signed."""
-        if self.users:
-            cure = "put them into the hook's URL, https://USER:PASSWORD@…"
-            return "no password", f"the user and password of BASIC_AUTH are missing: {cure}"
-        what = "no checkout here has SECRETS for the repository that it claims to be of"
-        return "no secret for it", f"{what}, and there are no WEBHOOK_SECRETS: set one of them"
 
     def _has_password(self, headers: forges.Headers, body: bytes, forge: str | None) -> bool:
         """Whether a right password came along. Raises Refusal where a wrong one did."""
@@ -148,6 +152,8 @@ class Authority:
         """The global secrets, and those of the checkouts with these names."""
         holders = {GLOBAL, *names}
         places = sorted({place for name in holders for place in self._places.get(name, ())})
+        if not places:
+            return DECOY
         return Ring(
             tuple(self._ring.secrets[place] for place in places),
             tuple(self._ring.speak_for[place] for place in places),

@@ -71,7 +71,8 @@ class Refusals:
     def tell(self, refused: Refused, level: int = logging.WARNING) -> None:
         """Count one, and log it unless the same sender and hook was told for that lately."""
         self.tell_more()
-        key: tuple[str | None, ...] = (refused.why, refused.peer, refused.forge, refused.hook)
+        hook = refused.hook or refused.repository  # not every forge tells the hook's id
+        key: tuple[str | None, ...] = (refused.why, refused.peer, refused.forge, hook)
         with self._lock:
             self._counts[refused.why] += 1
             if key not in self._quiet and len(self._quiet) >= MOST_TOLD_APART:

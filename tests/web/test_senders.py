@@ -73,7 +73,7 @@ class TestBound:
         [alarm] = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert "its secret is not one of its repository's" in alarm.getMessage()
         assert "course" in alarm.getMessage()
-        assert site.runtime.refusals.counts == {"another repository's secret": 4}
+        assert site.runtime.refusals.counts == {"not allowed by REPOS": 4}
         assert site.push(remote.url, OWN).outcome == (200, "queued")
 
     def test_a_forge_that_would_disable_the_hook_is_not_told_401(
@@ -175,7 +175,9 @@ class TestAddresses:
         assert answer.outcome == (401, "refused")
         assert ELSEWHERE in answer.body["msg"]
         assert site.push(remote.url, peer="192.0.2.9").outcome == (200, "queued")
-        assert site.push(remote.url, peer=None).status == 401
+        answer = site.push(remote.url, peer=None)
+        assert answer.status == 401
+        assert "TRUSTED_PROXIES" in answer.body["msg"]
 
     def test_behind_a_proxy_the_client_counts(self, build: Build, remote: Remote) -> None:
         site = build(ALLOW_FROM=["192.0.2.0/24"], TRUSTED_PROXIES=["10.0.0.0/8", "unix"])

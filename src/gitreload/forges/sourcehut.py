@@ -12,8 +12,7 @@ A GraphQL webhook sends the answer to a query of its owner's. Read is what this 
 
 An instance signs for all its users with one key. So its signature proves that the instance sent
 this, but not for whom: with aliases in a query any user can have any answer signed. A wrong one
-costs a look at the remote, as what is deployed is always what that says. Who wants more puts a
-user and password of BASIC_AUTH into the webhook's URL.
+costs a look at the remote, as what is deployed is always what that says.
 """
 
 from __future__ import annotations

@@ -182,7 +182,8 @@ def _read(
         request.headers,
         request.body,
         forge=request.forge,
-        local=is_local(request.scope),
+        # Finding it out takes a tenth of the time that all the rest does.
+        local=not authority.configured and is_local(request.scope),
         now=time.time(),
         names=names,
     )
@@ -218,19 +219,23 @@ def _not_ready(runtime: Runtime) -> _Refused:
 
 
 def _not_from_there(runtime: Runtime, client: str | None) -> _Refused:
-    message = (
-        f"deliveries from {client or 'a unix socket'} are not taken: ALLOW_FROM has other networks"
-    )
+    if client is None:
+        message = (
+            "deliveries that come through a unix socket are not taken, as ALLOW_FROM is set: where "
+            'a web server is in front, add "unix" to TRUSTED_PROXIES'
+        )
+    else:
+        message = f"deliveries from {client} are not taken: ALLOW_FROM has other networks"
     runtime.refusals.tell(Refused("not in ALLOW_FROM", message, client))
     return _Refused(401, message)
 
 
 def _alarm(runtime: Runtime, arrival: Arrival, receipt: Receipt) -> None:
-    """Somebody who has one of our secrets tried it on a repository that it is not for."""
+    """Somebody who can prove what he sends tried it on a repository that it is not for."""
     delivery = arrival.delivery
     repository = next((push.repository for push in delivery.pushes if push.repository), None)
     refused = Refused(
-        "another repository's secret",
+        "not allowed by REPOS",
         f"delivery {receipt.delivery} is genuine, but {receipt.message}",
         arrival.peer,
         delivery.forge,
