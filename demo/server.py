@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from demo.stage import BIN, COURSE, DemoError, Stage
@@ -55,8 +55,7 @@ class Server:
         return said
 
     def stop(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -33,7 +33,7 @@ class Terminal:
     def heading(self, text: str) -> None:
         self._console.print(Text(f"\n# {text}", style="bold cyan"))
 
-    def say(self, text: str = "", style: str = "") -> None:
+    def say(self, text: str, style: str = "") -> None:
         """Text as it is: the terminal breaks its lines, so that they can be copied."""
         self._console.print(Text(text, style=style), soft_wrap=True)
 

@@ -146,6 +146,7 @@ def test_in_a_terminal_it_runs_on_until_ctrl_c(stage: Path, closing: ExitStack) 
     play.says("job 5 (import of rivers): ")
     play.press(CTRL_C)
     assert play.ended() == 0, play.text
+    assert "Stopping the server." in play.text, "as a signal, the key would end make too"
     assert not serves(play.address)
     assert "Traceback" not in play.text
 
