@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gitreload import forks
+
 _held: set[Lock] = set()
-# No fork between opening a descriptor and noting it: the child could not tell it is a lock's.
-_opening = threading.Lock()
 
 
 class Lock:
@@ -27,7 +27,8 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _opening:
+        # A fork between opening and noting it: the child could not tell it is a lock's.
+        with forks.whole:
             self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _held.add(self)
 
@@ -78,17 +79,11 @@ class Lock:
 
 def _forget_inherited() -> None:
     # A forked copy of the descriptor would keep the lock when our parent dies.
-    if _opening.locked():  # not under uWSGI, which only tells Python of a fork when it is done
-        _opening.release()
     for lock in list(_held):
         lock.release()
 
 
-os.register_at_fork(
-    before=_opening.acquire,
-    after_in_parent=_opening.release,
-    after_in_child=_forget_inherited,
-)
+os.register_at_fork(after_in_child=_forget_inherited)
 
 
 def checkout_lock_path(state_dir: Path, checkout_path: str) -> Path:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 
+from gitreload import forks
 from gitreload.process import environment
 
 # They read a few local files; on a machine under load even that may take a moment.
@@ -45,15 +46,16 @@ def ask(*argv: str) -> Answer:
     """Run a command in `/` without a terminal; raises AskingError where it cannot be run."""
     # A group of its own: ssh's configuration may start further commands.
     try:
-        child = subprocess.Popen(
-            argv,
-            cwd="/",
-            env={**environment(), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        with forks.whole:
+            child = subprocess.Popen(
+                argv,
+                cwd="/",
+                env={**environment(), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
     except OSError as error:
         raise AskingError(f"{argv[0]} cannot be run: {error.strerror}") from error
     with child:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from gitreload import forks
 from gitreload.model import GitreloadError, Group, PermanentError, TransientError
 from gitreload.process import proc
 
@@ -201,16 +202,18 @@ def _start(
         write_end = pipes.into(records)
         inherit = (*inherit, write_end)
         env = {**env, RECORDS: str(write_end)}
-    popen = subprocess.Popen(
-        list(argv),
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=pipes.into(output),
-        stderr=subprocess.STDOUT,
-        pass_fds=inherit,
-        start_new_session=True,
-    )
+    # It waits for the end of a pipe, which another fork would keep open.
+    with forks.whole:
+        popen = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=pipes.into(output),
+            stderr=subprocess.STDOUT,
+            pass_fds=inherit,
+            start_new_session=True,
+        )
     child = Child(popen, Path(argv[0]).name, pipes)
     try:
         pipes.watch(os.pidfd_open(popen.pid))
