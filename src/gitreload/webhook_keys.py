@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-SYMMETRIC, PUBLIC = b"whsec_", b"whpk_"
+SYMMETRIC, PUBLIC, PRIVATE = b"whsec_", b"whpk_", b"whsk_"
 
 SHORTEST_KEY = 24  # bytes; the specification's
 ED25519_BYTES = 32
@@ -33,6 +33,29 @@ def symmetric(secret: bytes) -> bytes | None:
 def public(secret: bytes) -> bytes | None:
     """The Ed25519 key in a `whpk_` secret; None where it is not one."""
     return _decoded(secret, PUBLIC) or None
+
+
+def private(secret: bytes) -> bytes | None:
+    """The 32 bytes of the private Ed25519 key in a `whsk_` secret; None where it is not one."""
+    key = _decoded(secret, PRIVATE)
+    return key if key and len(key) == ED25519_BYTES else None
+
+
+def private_key(text: bytes) -> bytes | None:
+    """The `whsk_` secret that a file holds, as such or in PEM without a password; else None."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    if private(text.strip()):
+        return text.strip()
+    try:
+        key = load_pem_private_key(text, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a password
+        return None
+    if not isinstance(key, Ed25519PrivateKey):
+        return None
+    return PRIVATE + base64.b64encode(key.private_bytes_raw())
 
 
 def strict_base64(text: str | bytes) -> bytes | None:

@@ -181,6 +181,11 @@ def short_secret(host: Host, _patch: pytest.MonkeyPatch) -> None:
     (host.folder / "short").write_text("short\n")
 
 
+def key_of_standard(host: Host, _patch: pytest.MonkeyPatch) -> None:
+    host.configure(PORT=1)
+    (host.folder / "key").write_text(f"whsec_{'a' * 32}\n")
+
+
 MESSAGES: list[tuple[Prepare, list[str]]] = [
     (nothing, ["sink", "--nope", "list --al", "sync --updat", "jobs --limit", "jobs --limit many"]),
     (nothing, ["jobs --limit 0", "jobs --action import,update", "retry x", "logs -f"]),
@@ -231,6 +236,10 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (empty_file, ["list"]),
     (port, ["send", "send coarse", "send --secret-file no-such-file"]),
     (short_secret, ["send --secret-file short"]),
+    (nothing, ["send --forge git", "send --forge gitlab --event ping --url http://localhost:1"]),
+    (port, ["send --forge standard", "send --forge sourcehut", "send --forge github --key key"]),
+    (port, ["send --forge standard --key no-such-file", "send --key key --secret-file short"]),
+    (key_of_standard, ["send --secret-file key", "send --forge standard --key key"]),
     (several, ["send --url http://localhost:1"]),
     (unborn, ["send unborn --url http://localhost:1"]),
     (no_repository, ["send strange --url http://localhost:1"]),

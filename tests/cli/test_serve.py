@@ -96,7 +96,7 @@ class TestServe:
             to = ("--url", server.url)
             told = host.done("send", "--route", "/update", *to)
             assert told.splitlines() == [
-                f"push for course to {server.url}/update: 200",
+                f"push for course as github sends it to {server.url}/update: 200",
                 "queued update of course at main",
                 "follow it: gitreload logs -f 1",
             ]

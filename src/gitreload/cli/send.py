@@ -1,4 +1,4 @@
-"""`gitreload send`: try a set-up end to end with a delivery as GitHub would send it."""
+"""`gitreload send`: try a set-up end to end with a delivery as its forge would send it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.arguments import one_of
 from gitreload.cli.checkouts import find_checkout
-from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import Json, note, say
+from gitreload.cli.deliveries import known_forge
+from gitreload.cli.errors import UsageError
+from gitreload.cli.output import Json, say
 from gitreload.cli.state import load_settings
-from gitreload.model import Checkout, GitreloadError
+from gitreload.model import Checkout, GitreloadError, Outcome
 
 if TYPE_CHECKING:
     import httpx
 
+    from gitreload.cli.proof import Proof
     from gitreload.config import Settings
+    from gitreload.forges import Announcement, Forge
 
 # A forge waits as long; gitreload answers in milliseconds, or says why not after 8 s.
 TIMEOUT_SECONDS = 10.0
+_TAKEN = (Outcome.QUEUED, Outcome.COALESCED, Outcome.DUPLICATE, Outcome.PONG)
 # Names of listening sockets that are no addresses to connect to.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -62,44 +66,49 @@ def send(
             metavar="|".join(Route), parser=one_of(Route), help="The route to send it to."
         ),
     ] = Route.ROOT,
+    forge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORGE", help="Send as this one does, not as the checkout's FORGE or GitHub."
+        ),
+    ] = None,
     secret_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Sign with this secret, not the first configured one."),
+        typer.Option(metavar="FILE", help="Sign with this secret, not the first one that fits."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Sign with this private Ed25519 key (SourceHut, standard)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send a push or ping as GitHub would, to try the server.
+    """Send a push or ping as a forge would, to try the server.
 
-    A push announces the revision that is checked out, so it changes nothing by itself.
+    A push announces the revision that is checked out, so it changes nothing by itself. It exits
+    with 1 where the server makes nothing of it.
     """
-    from gitreload.checkouts.revision import revision
-    from gitreload.forges import Announcement, github
+    from gitreload.cli.proof import choose
 
     settings = load_settings()
+    if forge is not None:
+        known_forge(forge)
     target = (url or _address(settings)).rstrip("/") + route
     checkout = _chosen(settings, directory)
-    head = revision(checkout.path)
-    if head is None:
-        raise GitreloadError(
-            f"{checkout.directory} has no revision to announce: nothing was ever checked out there"
-        )
-    announcement = Announcement(
-        checkout.origin or "",
-        f"refs/heads/{checkout.follows or ''}",
-        before=head,
-        after=head,
-        delivery_id=str(uuid.uuid4()),
-        now=time.time(),
-        secret=_secret(settings, checkout, secret_file),
-        ping=event is Event.PING,
-    )
-    headers, body = github.compose(announcement)
-    response = _post(target, headers, body)
+    name = forge or settings.repo(checkout.directory).forge or "github"
+    sender = _forge(settings, name, event)
+    proof = choose(settings, checkout, name, secret_file, key)
+    announcement = _announcement(checkout, proof, ping=event is Event.PING)
+    headers, body = sender.compose(announcement)
+    response = _post(target, headers | proof.headers, body)
     answer = _answer(response)
+    fault = _fault(settings, announcement, proof, response.status_code, answer)
     if as_json:
         output.print_json(
             {
                 "url": target,
+                "forge": name,
                 "event": event,
                 "delivery_id": announcement.delivery_id,
                 "status": response.status_code,
@@ -107,16 +116,78 @@ def send(
             }
         )
     else:
-        say(f"{event} for {checkout.directory} to {target}: {response.status_code}")
+        sent = f"{event} for {checkout.directory}"
+        say(f"{sent} as {name} sends it to {target}: {response.status_code}")
         _tell(answer)
-    if not response.is_success:
-        raise typer.Exit(FAILED)
+    if fault is not None:
+        raise GitreloadError(fault)
+
+
+def _announcement(checkout: Checkout, proof: Proof, *, ping: bool) -> Announcement:
+    """A push of what is checked out; raises GitreloadError where that is nothing."""
+    from gitreload.checkouts.revision import revision
+    from gitreload.forges import Announcement
+
+    head = revision(checkout.path)
+    if head is None:
+        raise GitreloadError(
+            f"{checkout.directory} has no revision to announce: nothing was ever checked out there"
+        )
+    return Announcement(
+        checkout.origin or "",
+        f"refs/heads/{checkout.follows or ''}",
+        before=head,
+        after=head,
+        delivery_id=str(uuid.uuid4()),
+        now=time.time(),
+        secret=proof.secret,
+        ping=ping,
+    )
+
+
+def _forge(settings: Settings, name: str, event: Event) -> Forge:
+    """The sender; raises UsageError where it has no such event."""
+    from gitreload import forges
+    from gitreload.authority import Authority
+
+    forge = forges.named(name, Authority(settings).paths)
+    if event is Event.PING and not forge.has_ping:
+        pinging = ", ".join(each.name for each in forges.FORGES if each.has_ping)
+        raise UsageError(
+            f"{name} has no ping; where it has a test button, that sends a push: leave --event "
+            f"ping away, or send as one of {pinging}"
+        )
+    return forge
+
+
+def _fault(
+    settings: Settings, announcement: Announcement, proof: Proof, status: int, answer: Any
+) -> str | None:
+    """What to look at where the server makes nothing of it; None where it does."""
+    from gitreload.remotes import mask
+
+    outcome = answer.get("outcome") if isinstance(answer, dict) else None
+    if outcome in _TAKEN:
+        return None
+    if outcome is None:
+        return "that is no answer of a webhook route of gitreload: look what listens there"
+    if status == 401 or outcome == Outcome.REFUSED:
+        return (
+            f"not taken; it was sent with {proof.source}: compare with the configuration that the "
+            "server runs with, `gitreload config` shows this one"
+        )
+    if outcome == Outcome.IGNORED:
+        return (
+            f"ignored; what would match there is a checkout of {mask(announcement.url)} on branch "
+            f"{announcement.short_ref}: compare the server's REPODIR with {settings.repodir}, its "
+            "log names near misses"
+        )
+    return "not taken; the server's log says more"
 
 
 def _tell(answer: Any) -> None:
     if not (isinstance(answer, dict) and "msg" in answer):
         say(answer if isinstance(answer, str) else json.dumps(answer))
-        note("that is no answer of a webhook route of gitreload: look what listens there")
         return
     say(answer["msg"])
     for job in answer.get("jobs", ()):
@@ -145,25 +216,15 @@ def _chosen(settings: Settings, name: str | None) -> Checkout:
     return sound[0]
 
 
-def _secret(settings: Settings, checkout: Checkout, file: Path | None) -> bytes | None:
-    if file is None:
-        accepted = settings.repo(checkout.directory).secrets or settings.webhook_secrets
-        return accepted[0].read() if accepted else None
-    from gitreload.credentials import Secret, UnfitSecretError
-
-    try:
-        return Secret(file=file).read()
-    except UnfitSecretError as error:
-        raise GitreloadError(str(error)) from error
-
-
 def _post(url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
     import httpx
 
     try:
         # No proxy of the environment: the server is this machine's, or stands in the URL.
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
-            return client.post(url, headers=headers, content=body)
+            # In bytes, as a token may be any text.
+            sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+            return client.post(url, headers=sent, content=body)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise UsageError(f"--url: expected http://HOST:PORT, not {url}") from error
     except httpx.ConnectError as error:

@@ -56,6 +56,7 @@ __all__ = [
     "addressed",
     "kept",
     "look",
+    "named",
     "payload",
     "pushes",
     "read",
@@ -84,6 +85,10 @@ class Forge(Protocol):
     @property
     def told_in(self) -> tuple[str, ...]:
         """The header fields, in lower case, that tell what a delivery is about; none is secret."""
+
+    @property
+    def has_ping(self) -> bool:
+        """Whether `compose` can write a test call; the test buttons of others send a push."""
 
     def recognises(self, headers: Headers, /) -> bool:
         """Whether the headers are this forge's. The first forge that says so reads the request."""
@@ -188,6 +193,11 @@ def addressed(pushes: tuple[Push, ...], repository: str | None) -> tuple[Push, .
     )
 
 
+def named(name: str, paths: Paths) -> Forge:
+    """The forge of this name; `paths` are those of generic senders."""
+    return _with(BY_NAME[name], paths)
+
+
 def kept(forge: str, headers: Headers) -> tuple[tuple[str, str], ...]:
     """The header fields of a delivery of this forge that are stored with it, as (name, value).
 
@@ -231,9 +241,13 @@ def redacted(forge: str, body: bytes) -> bytes:
 
 
 def _sender(headers: Headers, name: str | None, paths: Paths) -> Forge:
-    named = BY_NAME.get(name) if name is not None else None
-    found = named or next((forge for forge in FORGES if forge.recognises(headers)), github)
-    return replace(found, paths=paths) if isinstance(found, standard.Sender) else found
+    pinned = BY_NAME.get(name) if name is not None else None
+    found = pinned or next((forge for forge in FORGES if forge.recognises(headers)), github)
+    return _with(found, paths)
+
+
+def _with(forge: Forge, paths: Paths) -> Forge:
+    return replace(forge, paths=paths) if isinstance(forge, standard.Sender) else forge
 
 
 def _authenticate(

@@ -35,6 +35,7 @@ name = "azure"
 TOKEN = "X-Gitreload-Token"  # noqa: S105 - a header's name
 proofs = frozenset({TOKEN.lower().encode()})
 secret_fields = ()
+has_ping = True
 told_in = ()
 
 PUSH = "git.push"

@@ -30,6 +30,7 @@ name = "bitbucket-cloud"
 # GitHub's name for its SHA-1, with a SHA-256 in it.
 proofs = frozenset({b"x-hub-signature"})
 secret_fields = ()
+has_ping = False
 
 EVENT = "x-event-key"
 ATTEMPT = "x-attempt-number"

@@ -33,6 +33,7 @@ from gitreload.model import Delivery, Push
 name = "bitbucket-dc"
 proofs = frozenset({b"x-hub-signature"})
 secret_fields = ()
+has_ping = True
 
 EVENT = "x-event-key"
 told_in = (EVENT,)

@@ -109,6 +109,7 @@ class Family:
 
     # Of old versions; https://github.com/go-gitea/gitea/issues/11755 took it out of Gitea 1.14.
     secret_fields = ("secret",)
+    has_ping = False
 
     def __init__(self, *brands: str, hub: bool = True, body_secret: bool = False) -> None:
         self.name = brands[0].lower()

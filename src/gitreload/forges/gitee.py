@@ -38,6 +38,7 @@ from gitreload.webhook_keys import strict_base64
 name = "gitee"
 proofs = frozenset({b"x-gitee-token"})
 secret_fields = ("password", "sign")
+has_ping = True
 
 EVENT = "x-gitee-event"
 told_in = (EVENT,)

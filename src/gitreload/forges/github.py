@@ -34,6 +34,7 @@ from gitreload.model import Delivery, Push
 name = "github"
 proofs = frozenset({b"x-hub-signature-256", b"x-hub-signature"})
 secret_fields = ()
+has_ping = True
 
 EVENT = "x-github-event"
 SIGNATURE = "X-Hub-Signature-256"

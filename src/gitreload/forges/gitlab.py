@@ -31,14 +31,15 @@ from gitreload.forges.standard_webhooks import (
     TIMESTAMP,
     once,
     require_signature,
-    sign,
+    sign_with,
 )
 from gitreload.model import Delivery, GitreloadError, Push
-from gitreload.webhook_keys import SYMMETRIC, symmetric
+from gitreload.webhook_keys import SYMMETRIC
 
 name = "gitlab"
 proofs = frozenset({b"x-gitlab-token", SIGNATURE.encode()})
 secret_fields = ()
+has_ping = False
 
 EVENT = "x-gitlab-event"
 TOKEN = "X-Gitlab-Token"  # noqa: S105 - a header's name
@@ -184,15 +185,11 @@ def _proof(told: Announcement, body: bytes) -> dict[str, str]:
         return {}
     if not told.secret.startswith(SYMMETRIC):
         return {TOKEN: told.secret.decode("latin-1")}
-    key = symmetric(told.secret)
-    if key is None:
-        raise GitreloadError("the secret is no signing token: after whsec_ comes Base64")
     seconds = int(told.now)
-    return {
-        ID: told.delivery_id,
-        TIMESTAMP: str(seconds),
-        SIGNATURE: sign(told.delivery_id, seconds, body, key),
-    }
+    signature = sign_with(told.secret, told.delivery_id, seconds, body)
+    if signature is None:
+        raise GitreloadError("the secret is no signing token: after whsec_ comes Base64")
+    return {ID: told.delivery_id, TIMESTAMP: str(seconds), SIGNATURE: signature}
 
 
 def _payload(told: Announcement, kind: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from hmac import compare_digest
 
 from gitreload.forges.request import Headers, Keys, Unauthentic, Unsigned
-from gitreload.webhook_keys import ED25519_BYTES
+from gitreload.webhook_keys import ED25519_BYTES, private
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 # Not \d: that takes the digits of every script, and so does int().
@@ -119,6 +119,15 @@ def ed25519_fits(public: bytes, signature: bytes, text: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def ed25519_signature(secret: bytes, text: bytes) -> bytes | None:
+    """`text` signed with the key in a `whsk_` secret; None where that holds none."""
+    # Takes 30 ms to load, and few need it.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = private(secret)
+    return Ed25519PrivateKey.from_private_bytes(key).sign(text) if key else None
 
 
 def hmac_sha256(text: bytes, secret: bytes) -> bytes:

@@ -26,18 +26,18 @@ from typing import Any
 from gitreload.forges.body import JSON, Payload, Ref, Refs, Text, json_of, parse, revision
 from gitreload.forges.compose import Announcement, compact, origin
 from gitreload.forges.request import Headers, Keys, Unauthentic
-from gitreload.forges.signatures import ed25519_fits, malformed, unsigned
+from gitreload.forges.signatures import ed25519_fits, ed25519_signature, malformed, unsigned
 from gitreload.model import Delivery, GitreloadError, Push
 from gitreload.webhook_keys import strict_base64
 
 name = "sourcehut"
 proofs = frozenset({b"x-payload-signature"})
 secret_fields = ()
+has_ping = False
 
 # The key of sr.ht itself; other instances have their own.
 KEY = base64.b64decode("uX7KWyyDNMaBma4aVbJ/cbUQpdjqczuCyK/HxzV/u+4=")
 HOST = "git.sr.ht"
-PRIVATE = b"whsk_"  # as the Standard Webhooks specification marks such keys
 
 SIGNATURE = "X-Payload-Signature"
 NONCE = "X-Payload-Nonce"
@@ -235,16 +235,13 @@ def compose(announcement: Announcement) -> tuple[dict[str, str], bytes]:
 
 
 def _sign(text: bytes, secret: bytes) -> bytes:
-    # Takes 30 ms to load, and few need it.
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    seed = strict_base64(secret.removeprefix(PRIVATE)) if secret.startswith(PRIVATE) else None
-    if seed is None or len(seed) != 32:
+    signature = ed25519_signature(secret, text)
+    if signature is None:
         raise GitreloadError(
             "the secret cannot sign as SourceHut does: it has to be whsk_ and the Base64 of the 32"
             " bytes of an Ed25519 key"
         )
-    return Ed25519PrivateKey.from_private_bytes(seed).sign(text)
+    return signature
 
 
 def _event(told: Announcement) -> dict[str, Any]:

@@ -28,10 +28,9 @@ from gitreload.forges.standard_webhooks import (
     TIMESTAMP,
     once,
     require_signature,
-    sign,
+    sign_with,
 )
 from gitreload.model import Delivery, GitreloadError, Push
-from gitreload.webhook_keys import symmetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,10 @@ class Sender:
     proofs: frozenset[bytes] = frozenset({SIGNATURE.encode()})
     secret_fields: tuple[str, ...] = ()
     told_in: tuple[str, ...] = ()
+
+    @property
+    def has_ping(self) -> bool:
+        return bool(self.paths.pings)
 
     def recognises(self, headers: Headers) -> bool:
         return headers.has(SIGNATURE) or headers.has(ID)
@@ -121,20 +124,20 @@ class Sender:
         """A push or ping in the shape that the paths tell.
 
         Raises GitreloadError where the announced URL names no repository, or the secret is no
-        `whsec_` key.
+        `whsec_` or `whsk_` key.
         """
         told = announcement
         seconds = int(told.now)
         body = compact(self._payload(told))
         headers = {"Content-Type": JSON, ID: told.delivery_id, TIMESTAMP: str(seconds)}
         if told.secret is not None:
-            key = symmetric(told.secret)
-            if key is None:
+            signature = sign_with(told.secret, told.delivery_id, seconds, body)
+            if signature is None:
                 raise GitreloadError(
                     "the secret cannot sign as Standard Webhooks do: it has to be whsec_ and the"
-                    " Base64 of 24 bytes or more"
+                    " Base64 of 24 bytes or more, or whsk_ and that of an Ed25519 key"
                 )
-            headers[SIGNATURE] = sign(told.delivery_id, seconds, body, key)
+            headers[SIGNATURE] = signature
         return headers, body
 
     def _payload(self, told: Announcement) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gitreload.forges.signatures import (
     SECONDS,
     TOLERANCE_SECONDS,
     ed25519_fits,
+    ed25519_signature,
     hmac_sha256,
     malformed,
     require,
@@ -69,8 +70,21 @@ def once(headers: Headers, body: bytes) -> tuple[tuple[str, ...], float | None]:
 
 def sign(name: str, seconds: int, body: bytes, key: bytes) -> str:
     """The value of `webhook-signature` for one HMAC key."""
-    digest = hmac_sha256(f"{name}.{seconds}.".encode() + body, key)
+    digest = hmac_sha256(_signed(name, seconds, body), key)
     return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def sign_with(secret: bytes, name: str, seconds: int, body: bytes) -> str | None:
+    """As `sign` with a `whsec_` or `whsk_` secret; None where it is neither."""
+    key = symmetric(secret)
+    if key is not None:
+        return sign(name, seconds, body, key)
+    signature = ed25519_signature(secret, _signed(name, seconds, body))
+    return None if signature is None else f"v1a,{base64.b64encode(signature).decode()}"
+
+
+def _signed(name: str, seconds: int, body: bytes) -> bytes:
+    return f"{name}.{seconds}.".encode() + body
 
 
 def _fits(secret: bytes, claimed: Sequence[tuple[str, bytes]], signed: bytes) -> bool:
