@@ -49,8 +49,8 @@ def test_what_failed_is_taken_up_again_with_a_new_nonce(desk: Desk) -> None:
 
 def test_one_known_nonce_of_several_makes_a_copy(desk: Desk) -> None:
     desk.push(nonces=("a", "b"))
-    for known in ("a", "b"):
-        assert desk.push(nonces=(known,)).copied
+    for nonces in (("a",), ("b",), ("new", "b"), ("a", "newer")):
+        assert desk.push(nonces=nonces).copied
 
 
 def test_a_copy_of_what_was_ignored_is_one_too(desk: Desk, ledger: Ledger) -> None:
