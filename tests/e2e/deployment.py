@@ -57,6 +57,7 @@ class Deployment:
         }
         self.config = {key: value for key, value in self.config.items() if value is not None}
         self.secret = SECRET.encode()
+        self.unix_socket: Path | None = None  # where it listens, if not on its port
         self.log = folder / "server.log"
         self.variables: dict[str, str] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -132,7 +133,12 @@ class Deployment:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.unix_socket is not None:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(30)
         try:
+            if self.unix_socket is not None:
+                connection.sock.connect(str(self.unix_socket))
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             shown = {name.lower(): value for name, value in response.getheaders()}

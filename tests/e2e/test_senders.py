@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.deployment import COMMAND, SECRET, Deployment, deployment
-from e2e.test_servers import GUNICORN, SERVERS
+from e2e.test_servers import GUNICORN, SERVERS, UVICORN
 from fakes.github import github_push, signed
 
 OWN = "a secret that is of one repository only"
@@ -117,3 +117,28 @@ def test_without_a_secret_the_connection_decides(tmp_path: Path, server: str) ->
         start(here, server)
         assert send(here, "rivers", None, X_Forwarded_For=ELSEWHERE)[1] == "queued"
         assert peers(here) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        [UVICORN, "gitreload.asgi:app", "--uds", "SOCKET"],
+        [GUNICORN, "-b", "unix:SOCKET", "-w", "1", "gitreload.web:app"],
+    ],
+    ids=["uvicorn", "sync"],
+)
+def test_a_proxy_may_come_through_a_unix_socket(tmp_path: Path, server: list[str]) -> None:
+    with deployment(
+        tmp_path / "host", TRUSTED_PROXIES=["unix"], ALLOW_FROM=["192.0.2.0/24"]
+    ) as here:
+        here.variables["FORWARDED_ALLOW_IPS"] = "*"
+        here.course("rivers")
+        place = here.unix_socket = here.folder / "socket"
+        here.start(*(word.replace("SOCKET", str(place)) for word in server))
+        assert send(here, "rivers", SECRET, X_Forwarded_For=f"{CLIENT}, {ELSEWHERE}")[0] == 401
+        assert send(here, "rivers", SECRET)[0] == 401
+        assert send(here, "rivers", SECRET, X_Forwarded_For=CLIENT)[1] == "queued"
+        assert peers(here) == {CLIENT}
+        assert here.get("/queue").status == 200
+        forwarded = {"X-Forwarded-For": "127.0.0.1"}
+        assert here.request("GET", "/queue", headers=forwarded).status == 401
