@@ -94,7 +94,7 @@ class Site:
             "root_path": "",
             "headers": raw,
             "client": None if peer is None else (peer, 4000),
-            "server": ("localhost", 80),
+            "server": ("/run/gr.sock", None) if peer is None else ("localhost", 80),
         }
         waiting = list(messages) or [a_chunk(b"", more=False)]
         sent: list[Message] = []

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
+from fakes.github import github_push, signed
 from gitreload.ledger import LedgerUnavailable
 from gitreload.tokens import read_token
-from helpers import Remote
+from gitreload.web.gathering import GatheringProtocol
+from helpers import Remote, wait_until
 
-from .conftest import ELSEWHERE, Site
+from .conftest import ELSEWHERE, LOOPBACK, Site
 
 
 def bearer(token: bytes) -> dict[str, str]:
@@ -90,6 +100,51 @@ class TestReady:
         for path in ("/readyz", "/queue"):
             answer = site.ask("GET", path)
             assert (answer.status, answer.body["status"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("protocol", ["h11", "httptools", GatheringProtocol])
+def test_who_cannot_be_told_is_not_of_this_machine(
+    unsigned: Site, remote: Remote, protocol: Any
+) -> None:
+    """A connection that was reset before it was accepted has no peer, but what it sent is read."""
+    accepting = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "PUT":
+            blocked.set()
+            accepting.wait(30)  # holds up the server as a busy one is
+        await unsigned.app(scope, receive, send)
+
+    blocked = threading.Event()
+    listener = socket.create_server((LOOPBACK, 0))
+    config = uvicorn.Config(app, lifespan="off", log_config=None, http=protocol)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        with socket.create_connection(listener.getsockname()) as other:
+            other.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert blocked.wait(30)
+            sender = socket.create_connection(listener.getsockname())
+            sender.sendall(_request(*signed(github_push(remote.url), None)))
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sender.close()
+            accepting.set()
+            wait_until(lambda: unsigned.runtime.refusals.counts)
+    finally:
+        accepting.set()
+        server.should_exit = True
+        thread.join()
+        listener.close()
+    assert unsigned.runtime.refusals.counts == {"no secret configured": 1}
+    assert unsigned.jobs() == []
+
+
+def _request(headers: Mapping[str, str], body: bytes) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
+    return head.encode() + body
 
 
 def test_the_start_page_leads_to_the_queue(site: Site) -> None:

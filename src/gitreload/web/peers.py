@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope
 
-from gitreload.addresses import parsed
+from gitreload.addresses import UNKNOWN, parsed
 from gitreload.authority import Users
 from gitreload.config import Settings
 from gitreload.tokens import read_token
@@ -38,7 +38,12 @@ def restore_peer(scope: Scope, receive: Receive) -> None:
 def peer_of(scope: Scope) -> str | None:
     """The peer's address; None for a unix socket, whose peers are on this machine."""
     client = scope.get("client")
-    return client[0] or None if client else None
+    if client:
+        return client[0] or None
+    # Who sends, and resets the connection before it is accepted, is heard all the same, and no
+    # server can tell any more who it was. A unix socket has no port.
+    _, port = scope.get("server") or (None, None)
+    return UNKNOWN if "client" in scope and isinstance(port, int) else None
 
 
 def is_local(scope: Scope) -> bool:

@@ -19,6 +19,9 @@ _adapters: dict[int, Any] = {}
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The WSGI callable. The adapter's event loop is a thread, which no fork takes along."""
+    if "REMOTE_ADDR" in environ:
+        # Without a port the adapter drops the address, and nobody's is that of a unix socket.
+        environ.setdefault("REMOTE_PORT", "0")
     answer: Iterable[bytes] = _adapter()(environ, start_response)
     return answer
 
