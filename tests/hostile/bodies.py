@@ -291,7 +291,7 @@ VALUES = (
         lambda: center(repository=REPOSITORY | {"links": {"clone": [{"href": []}]}}),
     ),
     malformed("Bitbucket Data Center, no ref", lambda: center(changes=[{"type": "UPDATE"}])),
-    ignored("Bitbucket Data Center, a repository without links", center),
+    malformed("Bitbucket Data Center, a repository without links", center, "?repo="),
 )
 
 

@@ -183,7 +183,7 @@ def addressed(pushes: tuple[Push, ...], repository: str | None) -> tuple[Push, .
     if not repository:
         raise Malformed(
             "the payload does not tell its repository: let the hook's address do it, such as"
-            " …?repo=https://git.sr.ht/~owner/name"
+            " …?repo=https://HOST/OWNER/NAME.git"
         )
     url = repository[:LONGEST_URL]
     shown = visible(mask(url))
