@@ -22,9 +22,9 @@ from fakes.github import github_push, signed
 from gitreload.config import ConfigError
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.runtime import Runtime
-from gitreload.web import hooks
+from gitreload.web import bodies, hooks
 from gitreload.web.application import build
-from gitreload.web.hooks import BODY_LIMIT, Hooks
+from gitreload.web.bodies import BODY_LIMIT, Body
 from helpers import Remote, counts, wait_until
 
 from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk
@@ -36,7 +36,7 @@ SECRETS_OWN_TEXT = SECRET.decode()
 @pytest.fixture(autouse=True)
 def nothing_stays_in_flight() -> Iterator[None]:
     yield
-    assert Hooks.in_flight == 0
+    assert Body.in_flight == 0
 
 
 class TestForges:
@@ -149,7 +149,7 @@ def test_a_sender_that_goes_away_leaves_nothing(
 
 
 def test_a_sender_that_never_ends_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
     answer = site.ask("POST", "/", {}, [a_chunk(b"{", more=True)])
     assert answer.outcome == (400, "refused")
     assert answer.headers["connection"] == "close"
@@ -158,7 +158,7 @@ def test_a_sender_that_never_ends_is_refused(site: Site, monkeypatch: pytest.Mon
 def test_bodies_that_are_still_read_count_as_in_flight(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "IN_FLIGHT_LIMIT", 1000)
+    monkeypatch.setattr(bodies, "IN_FLIGHT_LIMIT", 1000)
     answer = site.ask("POST", "/", {}, [a_chunk(bytes(600), more=True)] * 2)
     assert answer.outcome == (503, "refused")
     assert int(answer.headers["retry-after"]) > 0
@@ -301,5 +301,5 @@ class TestSocket:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
         with socket.create_connection((LOOPBACK, port)) as connection:
             connection.sendall(head)
-            wait_until(lambda: Hooks.in_flight == 1)
-        wait_until(lambda: Hooks.in_flight == 0)
+            wait_until(lambda: Body.in_flight == 1)
+        wait_until(lambda: Body.in_flight == 0)

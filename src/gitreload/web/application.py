@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from gitreload import __version__
 from gitreload.model import Action, GitreloadError, Job
 from gitreload.runtime import Runtime
-from gitreload.web.hooks import RETRY_AFTER_SECONDS, Hooks
+from gitreload.web.answers import RETRY_AFTER_SECONDS
+from gitreload.web.hooks import Hooks
 from gitreload.web.peers import may_read, restore_peer
 
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
