@@ -19,8 +19,9 @@ from gitreload.authority import MOST_TRIED, Authority, Grant, Users
 from gitreload.credentials import Secret
 from gitreload.forges import BY_NAME, Refusal, request, sourcehut
 from gitreload.model import Checkout, Delivery
+from gitreload.setting_groups import StandardPaths
 from gitreload.setting_types import ForgeName
-from gitreload.settings import Settings, StandardPaths
+from gitreload.settings import Settings
 
 SHARED = "a secret that all repositories share"
 OWN = "a secret that is of one repository only"

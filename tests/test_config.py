@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gitreload import config, config_sources, logs
 from gitreload.config import Config, ConfigError, Settings, load
-from gitreload.settings import KEYS, REPO_KEYS, RepoSettings, StandardPaths
+from gitreload.setting_groups import RepoSettings, StandardPaths
+from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
 

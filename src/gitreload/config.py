@@ -20,13 +20,13 @@ from pydantic import ValidationError
 from gitreload import config_sources, remotes
 from gitreload.config_sources import ConfigError, Raw
 from gitreload.credentials import ADVISED, CURE
+from gitreload.setting_groups import RepoSettings
 from gitreload.setting_types import Start
 from gitreload.settings import (
     KEYS,
     PATH_KEYS,
     REPO_KEYS,
     STANDARD_PATHS_KEYS,
-    RepoSettings,
     Settings,
     default_state_dir,
     schema,

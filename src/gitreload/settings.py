@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
+from gitreload.setting_groups import Group, RepoSettings, StandardPaths
 from gitreload.setting_types import Between, Form, Start
 
 
@@ -35,103 +36,7 @@ def _django_settings(valid: dict[str, Any]) -> str:
     return "aws" if has_aws else "production"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=str.upper,
-        validate_by_alias=True,
-        validate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-
-class StandardPaths(_Model):
-    """Where the JSON of a sender of Standard Webhooks has what a push tells."""
-
-    event: types.JsonPath = Field(default="type", description="The event's name.")
-    pushes: types.Words = Field(default=("push",), description="The events that are pushes.")
-    pings: tuple[types.Word, ...] = Field(
-        default=("ping",), description="The events that only test the hook."
-    )
-    each: types.JsonPath | None = Field(
-        default=None,
-        description="A list with an entry for every ref that moved; then `REF`, `BRANCH`, "
-        "`BEFORE`, `AFTER` and `DELETED` start at the entry.",
-    )
-    ref: types.JsonPath | None = Field(
-        default="data.ref", description="The full ref, such as `refs/heads/main`."
-    )
-    branch: types.JsonPath | None = Field(
-        default=None, description="The branch's name, where there is no full ref."
-    )
-    before: types.JsonPath | None = Field(
-        default="data.before", description="The revision before the push."
-    )
-    after: types.JsonPath | None = Field(
-        default="data.after", description="The revision after the push."
-    )
-    deleted: types.JsonPath | None = Field(
-        default="data.deleted", description="`true` where the ref was deleted."
-    )
-    urls: types.JsonPaths = Field(
-        default=(
-            "data.repository.clone_url",
-            "data.repository.ssh_url",
-            "data.repository.html_url",
-        ),
-        description="URLs of the repository; one of them has to be there.",
-    )
-    repository: types.JsonPath | None = Field(
-        default="data.repository.full_name", description="The repository's name, for the log."
-    )
-    pusher: types.JsonPath | None = Field(
-        default="data.pusher.name", description="Who pushed, for the log."
-    )
-
-    @model_validator(mode="after")
-    def _tells_the_ref(self) -> Self:
-        if self.ref is None and self.branch is None:
-            raise types.sentence("REF and BRANCH are both null; one has to lead to what was pushed")
-        return self
-
-
-class RepoSettings(_Model):
-    """What is set for one directory below REPODIR."""
-
-    secrets: tuple[types.SecretEntry, ...] = Field(
-        default=(),
-        description="The secrets of this repository's webhooks, as in `WEBHOOK_SECRETS`; where "
-        "there are some, no others make jobs for this checkout.",
-    )
-    forge: types.ForgeName | None = Field(
-        default=None,
-        description="The forge that has to send; deliveries of others make no jobs for this "
-        "checkout.",
-    )
-    remotes: tuple[types.RemoteUrl, ...] = Field(
-        default=(), description="Further URLs of repositories whose pushes count for this checkout."
-    )
-    clean: types.Clean = Field(
-        default="untracked",
-        description="What an update removes: `none`, `untracked` files (ignored ones stay), or "
-        "`ignored` ones too.",
-    )
-    course_key: types.CourseKey | None = Field(
-        default=None, description="The course that an import must be of; another one is refused."
-    )
-
-    @model_validator(mode="after")
-    def _can_be_proven(self) -> Self:
-        if self.secrets and self.forge == "sourcehut":
-            raise types.sentence(
-                "SECRETS and the FORGE sourcehut exclude each other, as that signs with a key of "
-                "its own; remove SECRETS"
-            )
-        return self
-
-
-class Settings(_Model):
+class Settings(Group):
     """The configuration of gitreload."""
 
     edx_platform: types.AbsolutePath = Field(
