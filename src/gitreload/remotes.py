@@ -186,11 +186,14 @@ def _host(name: str) -> str | None:
             return f"[{ipaddress.IPv6Address(name[1:-1])}]"
         except ValueError:
             return None
-    if len(name) > MAX_HOST:
+    # One that begins with a dash, ssh would take for an option.
+    if len(name) > MAX_HOST or name.startswith("-"):
         return None
     # For every name that can be registered this is its IDNA 2008 form. Python's own codec follows
     # IDNA 2003, which makes one of `straße` and `strasse`.
     labels = unicodedata.normalize("NFC", name.lower()).removesuffix(".").split(".")
+    if not all(labels):
+        return None
     ascii_name = ".".join(
         label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
         for label in labels

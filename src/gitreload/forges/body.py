@@ -49,7 +49,7 @@ Entry = TypeVar("Entry")
 # What has an entry for every ref that moved. Each is matched with the checkouts, so that a body
 # full of them would hold up others; who pushes more at once has to push again in parts.
 Refs = Annotated[list[Entry], msgspec.Meta(max_length=MAX_REFS)]
-# What identifies a delivery or a hook; as `Headers.short`.
+# What names an event, or identifies a delivery or a hook; as `Headers.short`.
 _ID = r"\A[\x20-\x7e]{1,128}\Z"
 Id = Annotated[str, msgspec.Meta(pattern=_ID)]
 _WORDS = {

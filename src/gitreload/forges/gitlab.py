@@ -11,6 +11,7 @@ from typing import Any
 
 from gitreload.forges.body import (
     JSON,
+    Id,
     Payload,
     Ref,
     Refs,
@@ -53,8 +54,8 @@ _BY_HEADER = {"Push Hook": "push", "Tag Push Hook": "tag_push"}
 
 
 class _Kind(Payload, frozen=True):
-    object_kind: Text | None = None
-    event_name: Text | None = None
+    object_kind: Id | None = None
+    event_name: Id | None = None
 
 
 class _Project(Payload, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitreload.forges.body import (
     JSON,
+    Id,
     Refs,
     converted,
     distinct,
@@ -59,7 +60,8 @@ class Sender:
     def read(self, headers: Headers, body: bytes) -> Delivery:
         """Understand an authentic request; raises Malformed naming the path that leads nowhere."""
         told = tree(json_of(headers, body))
-        event = text_of(told, self.paths.event) or self.paths.pushes[0]
+        named: str | None = converted(told, self.paths.event, Id | None)
+        event = named or self.paths.pushes[0]
         pushes: tuple[Push, ...] = ()
         if event in self.paths.pushes:
             pushes = tuple(self._push(told, entry) for entry in self._entries(told))
