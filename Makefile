@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: setup demo docs/demo.svg test check bench lock clean
+.PHONY: setup demo docs/demo.svg test check fuzz bench lock clean
 
 setup: $(VENV)/.ready
 
@@ -33,6 +33,11 @@ check: setup
 
 bench: setup  ## side by side with the peers; needs Debian's wrk and webhook; BEFORE=REVISION too
 	$(RUN)/python -m benchmarks $(if $(BEFORE),--before $(BEFORE))
+
+MINUTES ?= 30
+fuzz: setup  ## search for inputs that break a promise; sums up in tests/fuzzing/SUMMARY.md
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -r tests/fuzzing/requirements.txt
+	cd tests && ../$(RUN)/python -m fuzzing --minutes $(MINUTES)
 
 lock:  ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --group dev --no-emit-index-url --no-annotate --no-header --output-file requirements.lock --upgrade pyproject.toml

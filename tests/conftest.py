@@ -17,6 +17,7 @@ settings.register_profile(
     phases=tuple(set(Phase) - {Phase.explain}),
 )
 settings.load_profile("tests")
+settings.register_profile("fuzz", max_examples=300)  # of `make fuzz`
 
 
 @pytest.fixture(autouse=True)
