@@ -32,6 +32,7 @@ from gitreload.model import (
     TransientError,
 )
 from gitreload.process import MARKER, Runner, environment, proc
+from gitreload.recovery import recover
 from gitreload.worker import Stops, Tools, Worker
 from helpers import Remote, git, wait_until
 
@@ -400,7 +401,7 @@ class TestRecovery:
     ) -> None:
         reaper = threading.Thread(target=orphan.wait)
         reaper.start()  # in place of init
-        assert worker.recover(bench.ledger, "worker")
+        assert recover(bench.ledger, "worker")
         reaper.join()
         assert orphan.returncode == -signal.SIGTERM
         assert bench.job(self.job_id).state is State.QUEUED
@@ -412,16 +413,16 @@ class TestRecovery:
     ) -> None:
         job_id = bench.sync()
         claimed = bench.claim()
-        assert not worker.recover(bench.ledger, "worker")
+        assert not recover(bench.ledger, "worker")
         assert "still holds the lock of course" in caplog.text
         assert bench.job(job_id).state is State.RUNNING
         claimed.lock.release()
-        assert worker.recover(bench.ledger, "worker")
+        assert recover(bench.ledger, "worker")
         assert bench.job(job_id).state is State.QUEUED
 
     def test_other_workers_are_left_alone(self, bench: Bench) -> None:
         job_id = bench.sync()
         claimed = bench.claim()
-        assert worker.recover(bench.ledger, "another")
+        assert recover(bench.ledger, "another")
         assert bench.job(job_id).state is State.RUNNING
         claimed.lock.release()

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from gitreload import worker
 from gitreload.engines import Engine
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.ledger.database import unavailable
 from gitreload.locks import Lock, slot_path, somebody_works
 from gitreload.model import GitreloadError
+from gitreload.recovery import recover
 from gitreload.refusals import Refusals
 from gitreload.worker import Stops, Tools, Worker
 
@@ -97,7 +97,7 @@ class Keeper:
 
     def _reap(self) -> None:
         ledger = self._ledger
-        self._engine.reap(ledger.running_workers(), lambda dead: worker.recover(ledger, dead))
+        self._engine.reap(ledger.running_workers(), lambda dead: recover(ledger, dead))
 
     def _cancel(self) -> None:
         for job_id in self._ledger.cancelling():

@@ -16,7 +16,6 @@ from gitreload.ledger import Claimed, Ledger, LedgerUnavailable, Revisions
 from gitreload.ledger.logs import AttemptLog
 from gitreload.model import (
     Action,
-    Attempt,
     Checkout,
     GitreloadError,
     Group,
@@ -298,38 +297,6 @@ class _Attempt:
             f"stopped: {why}",
             lambda: self._ledger.interrupted(self.job, self._claimed.attempt, why),
         )
-
-
-def recover(ledger: Ledger, worker: str) -> bool:
-    """Queue again what a dead worker left running, once none of its children lives any more.
-
-    False where something of it cannot be ended now; then nothing was changed for that job.
-    """
-    left = [pair for pair in ledger.running_attempts() if pair[1].worker == worker]
-    done = [_recover_attempt(ledger, job, attempt) for job, attempt in left]
-    if all(done):
-        ledger.leave_worker(worker)
-    return all(done)
-
-
-def _recover_attempt(ledger: Ledger, job: Job, attempt: Attempt) -> bool:
-    try:
-        process.end_run(attempt.group, attempt.marker)
-    except GitreloadError as error:
-        logger.warning("job %d (%s) is not recovered yet: %s", job.id, job.directory, error)
-        return False
-    lock = ledger.lock_checkout(job.path)
-    if lock is None:
-        logger.warning(
-            "job %d is not recovered yet: a process of its attempt still holds the lock of %s",
-            job.id,
-            job.directory,
-        )
-        return False
-    with lock:
-        ledger.interrupted(job, attempt, "the worker died")
-    logger.warning("job %d (%s) was interrupted and is queued again", job.id, job.directory)
-    return True
 
 
 def _moved(before: str | None, after: str) -> str:
