@@ -18,8 +18,11 @@ FORM = "application/x-www-form-urlencoded"
 
 SECRET = b"correct-horse-battery-staple"
 NEXT_SECRET = b"the-secret-that-comes-next"  # in a file, as while secrets are changed
+OTHER_SECRET = b"a secret of one repository"
+PASSWORD = b"a password: with a colon"
 SIGNING_KEY = b"four and twenty blackbirds"
 SIGNING = b"whsec_" + base64.b64encode(SIGNING_KEY)
+ALL_SECRETS = (SECRET, NEXT_SECRET, OTHER_SECRET, PASSWORD, SIGNING_KEY, SIGNING)
 
 # The canonical identity, besides its own remote, of the checkout `course`.
 COURSE = "https://github.com/Org/course"
@@ -32,7 +35,6 @@ class Place:
     """What a case may know of the server that it attacks."""
 
     url: str  # of the remote of `course`
-    tip: str  # its revision
     outside: str  # the URL of a repository that is not cloned here, but could be read
     token: str  # lets readers in
 

@@ -4,25 +4,45 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.deployment import deployment
+from e2e.deployment import Deployment, deployment
 
 pytest.register_assert_rewrite("hostile.target", "hostile.wire")
 
-from hostile.target import Target, lay_out  # noqa: E402 - after the line above
+from hostile.target import Target, close_up, lay_out  # noqa: E402 - after the line above
 
 
 @pytest.fixture(scope="package")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Laid out, and not started."""
+    yield from _deployed(tmp_path_factory)
+
+
+@pytest.fixture(scope="package")
+def target(here: Deployment) -> Iterator[Target]:
     """One server for all attacks: after any of them it has to take the next one."""
+    made = Target(here)
+    made.slow.start()
+    yield made
+    made.check_at_the_end()
+
+
+@pytest.fixture(scope="package")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server that takes deliveries from few."""
+    for there in _deployed(tmp_path_factory):
+        close_up(there)
+        made = Target(there)
+        yield made
+        made.check_at_the_end()
+
+
+def _deployed(folders: pytest.TempPathFactory) -> Iterator[Deployment]:
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        environment.setenv("HOME", str(folders.mktemp("home")))
         environment.setenv("GIT_CONFIG_NOSYSTEM", "1")
         for who in ("AUTHOR", "COMMITTER"):
             environment.setenv(f"GIT_{who}_NAME", "Ada Author")
             environment.setenv(f"GIT_{who}_EMAIL", "ada@example.org")
-        with deployment(tmp_path_factory.mktemp("hostile") / "host") as here:
+        with deployment(folders.mktemp("hostile") / "host") as here:
             lay_out(here)
-            made = Target(here)
-            made.slow.start()
-            yield made
-            made.check_at_the_end()
+            yield here

@@ -13,7 +13,17 @@ from pathlib import Path
 
 from e2e.deployment import Deployment
 from helpers import Remote, git
-from hostile.cases import COURSE, NEXT_SECRET, SECRET, SIGNING, SIGNING_KEY, Case, Place
+from hostile.cases import (
+    ALL_SECRETS,
+    COURSE,
+    NEXT_SECRET,
+    OTHER_SECRET,
+    PASSWORD,
+    SECRET,
+    SIGNING,
+    Case,
+    Place,
+)
 from hostile.slow import SlowClients
 from hostile.wire import Reply, exchange
 
@@ -23,6 +33,7 @@ MEMORY_BOUND = 96 * 1024 * 1024
 LOG_BOUND = 16 * 1024  # bytes that one attack may add to the log
 TEXT_BOUND = 8 * 1024  # characters of any text that the ledger keeps of a delivery
 FIELDS = {"msg", "outcome", "delivery", "jobs"}
+OTHER = "https://github.com/Org/other"
 HOSTILE_BRANCHES = ("$(touch${IFS}PWNED)", "--upload-pack=touch${IFS}PWNED")
 
 
@@ -38,7 +49,6 @@ class Target:
         remote = here.folder / "forge" / "course.git"
         self.place = Place(
             url=f"file://{remote}",
-            tip=git("rev-parse", "main", cwd=remote),
             outside=f"file://{here.folder / 'forge' / 'outside.git'}",
             token=token,
         )
@@ -72,14 +82,6 @@ class Target:
         self._look_at_log(LOG_BOUND * times)
         assert self._outside() == self._files
 
-    def memory(self) -> int:
-        """What the server holds now, in bytes."""
-        return self._memory("VmRSS")
-
-    def peak(self) -> int:
-        """The most that it held since the last attack began, in bytes."""
-        return self._memory("VmHWM")
-
     def check_at_the_end(self) -> None:
         """After all of them it still works, and every checkout is at its remote's tip."""
         assert self._here.get("/healthz").status == 200
@@ -88,7 +90,7 @@ class Target:
             branch = git("branch", "--show-current", cwd=folder)
             tip = git("ls-remote", "origin", f"refs/heads/{branch}", cwd=folder)
             assert tip.split()[0] == git("rev-parse", "HEAD", cwd=folder)
-        assert self._jobs_of_all() <= {"course", "staging", "dollar", "dashes"}
+        assert self._jobs_of_all() <= {"course", "other", "staging", "dollar", "dashes"}
 
     def _memory(self, field: str) -> int:
         found = re.search(rf"^{field}:\s+(\d+) kB$", self._status.read_text(), re.MULTILINE)
@@ -103,7 +105,7 @@ class Target:
         assert len(new) <= most, new[:2000]
         text = new.decode()
         assert "Traceback" not in text, text
-        for secret in (SECRET, NEXT_SECRET, SIGNING, SIGNING_KEY):
+        for secret in ALL_SECRETS:
             assert secret not in new, text
         acting = [
             char for char in text if char != "\n" and unicodedata.category(char) in ("Cc", "Cf")
@@ -188,8 +190,20 @@ def lay_out(here: Deployment) -> None:
             {"FILE": str(here.folder / "next-secret")},
             SIGNING.decode(),
         ],
+        REPOS={"course": {"REMOTES": [COURSE]}, "other": {"REMOTES": [OTHER]}},
+    )
+
+
+def close_up(here: Deployment) -> None:
+    """All that limits who may send, as `hostile.strangers` describes it."""
+    here.write_config(
+        WEBHOOK_SECRETS=[SECRET.decode()],
+        BASIC_AUTH={"ada": PASSWORD.decode()},
+        TRUSTED_PROXIES=["127.0.0.1"],
+        ALLOW_FROM=["192.0.2.0/24"],
         REPOS={
             "course": {"REMOTES": [COURSE]},
-            "other": {"REMOTES": ["https://github.com/Org/other"]},
+            "other": {"REMOTES": [OTHER], "SECRETS": [OTHER_SECRET.decode()]},
+            "staging": {"FORGE": "gitlab"},
         },
     )

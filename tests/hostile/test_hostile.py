@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from gitreload.visible import visible
-from hostile import authentication, bodies, http, identities
+from hostile import authentication, bodies, http, identities, strangers
 from hostile.cases import Case
 from hostile.target import FIELDS, Target
 from hostile.wire import Reply
@@ -41,6 +41,11 @@ def test_genuine_but_hostile(target: Target, replies: dict[str, list[Reply]], ca
     check(target, case, replies[case.name])
 
 
+@pytest.mark.parametrize("case", strangers.CASES, ids=str)
+def test_strangers(closed: Target, case: Case) -> None:
+    check(closed, case, closed.attack(case))
+
+
 def check(target: Target, case: Case, replies: Sequence[Reply]) -> None:
     assert tuple(reply.status for reply in replies) == case.statuses, replies
     assert target.jobs(replies) == case.jobs
@@ -55,7 +60,7 @@ def check(target: Target, case: Case, replies: Sequence[Reply]) -> None:
 
 
 def test_there_are_forty_for_each_section_and_no_two_are_the_same() -> None:
-    names = [case.name for case in (*ALONE, *TOGETHER)]
+    names = [case.name for case in (*ALONE, *TOGETHER, *strangers.CASES)]
     assert len(set(names)) == len(names)
     assert len(authentication.CASES) >= 40
     assert len((*http.CASES, *bodies.CASES, *bodies.TEXTS)) >= 40
