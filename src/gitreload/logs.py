@@ -43,6 +43,28 @@ def configure(settings: Settings) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
+    logging.getLogger("uvicorn.error").addFilter(_seldom)
+
+
+class Seldom(logging.Filter):
+    """Lets each warning through once a minute: who sends uvicorn no HTTP can cause any number."""
+
+    QUIET_SECONDS = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        quiet = record.created < self._told.get(record.msg, 0) + self.QUIET_SECONDS
+        if not quiet:
+            self._told[record.msg] = record.created
+        return not quiet
+
+
+_seldom = Seldom()
 
 
 class _Clean(logging.Formatter):

@@ -40,6 +40,14 @@ def test_a_flood_of_forged_deliveries_does_not_fill_the_log(target: Target) -> N
         assert {reply.status for [reply] in replies} == {401}
 
 
+def test_nor_does_a_flood_of_what_is_no_http(target: Target) -> None:
+    with target.watched(), ThreadPoolExecutor(8) as threads:
+        replies = threads.map(
+            lambda _: exchange(target.port, [b"\x16\x03\x01 TLS\r\n"]), range(300)
+        )
+        assert {reply.status for [reply] in replies} == {400}
+
+
 def test_large_bodies_at_once(target: Target) -> None:
     with target.watched(SENDERS, BOUND), ThreadPoolExecutor(SENDERS) as threads:
         exchanges = [threads.submit(exchange, target.port, chunked()) for _ in range(SENDERS)]
