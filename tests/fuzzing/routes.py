@@ -16,6 +16,7 @@ from fakes.forges import SECRET
 from fakes.forges.sender import digest
 from fakes.github import github_push, signed
 from gitreload import config
+from gitreload import receiver as receiver_module
 from gitreload.ledger import Ledger
 from gitreload.model import Outcome
 from gitreload.receiver import Receiver
@@ -51,6 +52,7 @@ class _Site:
         self.ledger = self.runtime.ledger = Ledger.open(self.folder / "state")
         checkouts = lambda: self.runtime.tools.checkouts  # noqa: E731 - as the runtime has it
         self.receiver = self.runtime.receiver = Receiver(self.ledger, checkouts, lambda: None)
+        receiver_module.LOOK_SECONDS = 0.0  # most pushes reach nothing, and would wait for a look
         self.receiver.start()
         self.app = build(lambda: self.runtime)
         self.loop = asyncio.new_event_loop()
