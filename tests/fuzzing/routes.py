@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 from starlette.types import Message, Scope
 
@@ -52,7 +53,6 @@ class _Site:
         self.ledger = self.runtime.ledger = Ledger.open(self.folder / "state")
         checkouts = lambda: self.runtime.tools.checkouts  # noqa: E731 - as the runtime has it
         self.receiver = self.runtime.receiver = Receiver(self.ledger, checkouts, lambda: None)
-        receiver_module.LOOK_SECONDS = 0.0  # most pushes reach nothing, and would wait for a look
         self.receiver.start()
         self.app = build(lambda: self.runtime)
         self.loop = asyncio.new_event_loop()
@@ -67,7 +67,9 @@ class _Site:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        self.loop.run_until_complete(self.app(scope, receive, send))
+        # Most pushes reach nothing, and would wait for a look at REPODIR.
+        with mock.patch.object(receiver_module, "LOOK_SECONDS", 0.0):
+            self.loop.run_until_complete(self.app(scope, receive, send))
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
     def close(self) -> None:
