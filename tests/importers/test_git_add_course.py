@@ -399,11 +399,38 @@ def test_a_platform_without_the_command_is_told_what_to_install(site: Site) -> N
     assert "edx-sysadmin" in message
 
 
-def test_a_missing_repository_directory_of_the_platform_is_told(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "lms.json").write_text(json.dumps({"GIT_REPO_DIR": str(tmp_path / "none")}))
-    message = site.fails(LMS_CFG=str(tmp_path / "lms.json"))
-    assert "none doesn't exist, please create it" in message
-    assert f"must be {site.repodir}, as REPODIR is" in message
+class TestAnotherDirectoryThanRepodir:
+    """The platform's GIT_REPO_DIR has to be REPODIR; whatever comes of it otherwise says so."""
+
+    def fails(self, site: Site, elsewhere: Path) -> str:
+        """What is told besides the advice, which is always there."""
+        lms = elsewhere.with_suffix(".json")
+        lms.write_text(json.dumps({"GIT_REPO_DIR": str(elsewhere)}))
+        told, advice, _ = site.fails(LMS_CFG=str(lms)).partition(
+            f"; the platform looks for {site.directory} in another place: its setting "
+            f"GIT_REPO_DIR must name the same directory as REPODIR, {site.repodir}"
+        )
+        assert advice, told
+        return told
+
+    def test_it_does_not_exist(self, site: Site, tmp_path: Path) -> None:
+        assert "none doesn't exist, please create it" in self.fails(site, tmp_path / "none")
+
+    def test_the_clone_has_another_name_than_the_repository(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        site.directory = "geography"
+        site.path = site.path.rename(site.repodir / "geography")
+        elsewhere = tmp_path / "course_repos"
+        elsewhere.mkdir()
+        assert "No such file or directory" in self.fails(site, elsewhere)
+        assert "destination path 'geo' already exists" in self.fails(site, elsewhere)
+
+    def test_the_platform_cannot_clone_it_there(self, site: Site, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "course_repos"
+        elsewhere.mkdir()
+        site.remote.bare.rename(tmp_path / "gone")
+        assert "Cloning into 'geo'" in self.fails(site, elsewhere)
 
 
 # Failures that may pass by themselves

@@ -79,7 +79,7 @@ class GitAddCourse:
                 self.name,
                 completed,
                 minutes=minutes,
-                cures=self._cures(),
+                cures=self._cures(checkout),
                 detail=evidence.git_error,
             )
         if self._settings.evidence == "required":
@@ -171,15 +171,23 @@ class GitAddCourse:
             | _git_configuration(_harmless_pull(checkout.branch or ""))
         )
 
-    def _cures(self) -> dict[str, str]:
+    def _cures(self, checkout: Checkout) -> dict[str, str]:
         style = _OTHER_STYLE[self._settings.git_add_course_style]
+        name = re.escape(_top_name(checkout) or checkout.directory)
+        elsewhere = (
+            f"the platform looks for {checkout.directory} in another place: its setting "
+            f"GIT_REPO_DIR must name the same directory as REPODIR, {self._settings.repodir}"
+        )
         return {
             "unrecognized arguments|no such option": "this platform takes the directory in another "
             f'way: set GIT_ADD_COURSE_STYLE to "{style}"',
             "Unknown command": "the platform has no git_add_course of its own since Lilac: install "
             "the plugin edx-sysadmin into it",
-            "or configure a different path with GIT_REPO_DIR": "that setting of the platform must "
-            f"be {self._settings.repodir}, as REPODIR is",
+            "or configure a different path with GIT_REPO_DIR": elsewhere,
+            # It clones what it does not find in its GIT_REPO_DIR, by the name of the repository,
+            # and then wants to enter the directory that it was told.
+            "Cloning into|destination path .* already exists": elsewhere,
+            rf"No such file or directory: .*/{name}'": elsewhere,
         }
 
 
