@@ -40,6 +40,8 @@ def configure(settings: Settings) -> None:
     start.setLevel("INFO")
     for name in _SERVERS:
         logger = logging.getLogger(name)
+        if not (logger.handlers or logger.propagate):
+            continue  # so uvicorn turns its access log off
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)

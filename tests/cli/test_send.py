@@ -186,3 +186,15 @@ def test_a_key_that_is_none_is_told(host: Host) -> None:
             "http://localhost:1",
         )
         assert "holds no private Ed25519 key" in complaint
+
+
+def test_the_url_may_be_the_hooks_own(host: Host) -> None:
+    with running(host, "serve") as server:
+        for hook in (f"{server.url}/update?forge=github", f"{server.url}?forge=github&x=1"):
+            assert "forge=github" in host.done("send", "--url", hook).splitlines()[0]
+        refused = host.run("send", "--url", f"{server.url}/?forge=hub")
+        assert "'hub', which is none" in refused.stdout
+        assert "compare" not in refused.stderr, "the secret was right"
+    twice = host.run("send", "--url", "http://localhost:1/update", "--route", "/update")
+    assert twice.exit_code == 2
+    assert "leave --route away" in twice.stderr

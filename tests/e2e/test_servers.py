@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,18 @@ def test_queued_work_starts_without_a_request(here: Deployment, server: str) -> 
     wait_until(lambda: "deliveries: must be" in here.log.read_text(), what="the configuration")
     assert here.log.read_text().count("deliveries: must be") == 1
     assert here.stop(process) == 0
+
+
+def test_our_worker_does_not_outlive_the_server(here: Deployment) -> None:
+    ours = [*_command("ours", here), "--timeout", "1"]
+    process = here.start(*ours)
+    task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: len(task.read_text().split()) == 2, what="two workers")
+    workers = task.read_text().split()
+    process.kill()
+    process.wait()
+    left = [Path("/proc", pid) for pid in workers]
+    wait_until(lambda: not any(each.exists() for each in left), what="the workers to end")
 
 
 def test_a_process_that_can_never_serve_ends_the_server(here: Deployment) -> None:

@@ -8,6 +8,7 @@ import uuid
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
@@ -55,7 +56,10 @@ def send(
         typer.Argument(metavar="[DIR]", help="The checkout; not needed where there is only one."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="The server, if not at HOST and PORT.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="The hook's URL, or the server's, where it is not at HOST and PORT."
+        ),
     ] = None,
     event: Annotated[
         Event, typer.Option(metavar="push|ping", parser=one_of(Event), help="What to send.")
@@ -94,7 +98,7 @@ def send(
     settings = load_settings()
     if forge is not None:
         known_forge(forge)
-    target = (url or _address(settings)).rstrip("/") + route
+    target = _target(settings, url, route)
     checkout = _chosen(settings, directory)
     name = forge or settings.repo(checkout.directory).forge or "github"
     sender = _forge(settings, name, event)
@@ -171,7 +175,12 @@ def _fault(
         return None
     if outcome is None:
         return "that is no answer of a webhook route of gitreload: look what listens there"
-    if status == 401 or outcome == Outcome.REFUSED:
+    if str(answer.get("msg")).startswith("refused: "):
+        return (
+            "not taken, though genuine: compare SECRETS and FORGE in REPOS of the configuration "
+            "that the server runs with"
+        )
+    if status == 401:
         return (
             f"not taken; it was sent with {proof.source}: compare with the configuration that the "
             "server runs with, `gitreload config` shows this one"
@@ -192,6 +201,21 @@ def _tell(answer: Any) -> None:
     say(answer["msg"])
     for job in answer.get("jobs", ()):
         say(f"follow it: gitreload logs -f {job}")
+
+
+def _target(settings: Settings, url: str | None, route: Route) -> str:
+    """The hook's URL, as a forge would be given it; raises UsageError."""
+    if url is None:
+        return _address(settings) + route
+    try:
+        told = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"--url {url!r} is no URL ({error}): expected http://HOST:PORT") from error
+    if told.path in ("", "/"):
+        return urlunsplit(told._replace(path=route))
+    if route is not Route.ROOT:
+        raise UsageError(f"--url names the route {told.path} already: leave --route away")
+    return url
 
 
 def _address(settings: Settings) -> str:

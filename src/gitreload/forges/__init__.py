@@ -153,7 +153,10 @@ def read(
         proven_by = _authenticate(sender, headers, body, keys, now)
         if forge is not None and forge not in BY_NAME:
             known = ", ".join(BY_NAME)
-            raise Malformed(f"the forge that the address names is none: expected one of {known}")  # noqa: TRY301
+            raise Malformed(  # noqa: TRY301
+                f"the hook's address names the forge {visible(forge)[:32]!r}, which is none:"
+                f" expected one of {known}"
+            )
         delivery = sender.read(headers, body)
     except Unauthentic as error:
         repository = _claimed_repository(sender, headers, body)

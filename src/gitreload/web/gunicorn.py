@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any, ClassVar
 
 from gitreload.web.server import SERVING
@@ -20,3 +22,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     """uvicorn in each of gunicorn's processes, with the speed and limits of `gitreload serve`."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = SERVING
+
+    async def callback_notify(self) -> None:
+        """Called by uvicorn now and then: tell gunicorn that all is well, or end without it."""
+        if os.getppid() != self.ppid:
+            # It was killed. Whoever starts it anew wants the port, and another configuration.
+            self.log.info("the parent is gone: ending")
+            signal.raise_signal(signal.SIGTERM)
+        await super().callback_notify()

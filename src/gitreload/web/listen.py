@@ -6,15 +6,17 @@ import errno
 import socket
 
 from gitreload.config import ConfigError
+from gitreload.model import GitreloadError
 
 # An address family that this machine lacks: `localhost` may have names in several.
 _ABSENT = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """A bound socket for every address of `host`, at least one. Raises ConfigError.
+    """A bound socket for every address of `host`, at least one.
 
-    Port 0 takes a free one, the same for all.
+    Port 0 takes a free one, the same for all. Raises ConfigError, or GitreloadError where the port
+    is taken.
     """
     try:
         found = socket.getaddrinfo(
@@ -35,11 +37,11 @@ def bind(host: str, port: int) -> list[socket.socket]:
             if error.errno not in _ABSENT:
                 for each in sockets:
                     each.close()
-                raise ConfigError(_sentence(host, port, error)) from error
+                raise _fault(host, port, error) from error
             absent = error
     if not sockets:
         assert absent is not None, "a name that resolves has an address"
-        raise ConfigError(_sentence(host, port, absent)) from absent
+        raise _fault(host, port, absent) from absent
     return sockets
 
 
@@ -57,12 +59,17 @@ def _bound(family: int, address: tuple[str | int, ...]) -> socket.socket:
     return made
 
 
-def _sentence(host: str, port: int, error: OSError) -> str:
+def _fault(host: str, port: int, error: OSError) -> GitreloadError:
     if error.errno == errno.EADDRINUSE:
-        return (
+        # No ConfigError: it may pass by itself, as where a server is replaced by the next.
+        return GitreloadError(
             f"port {port} of {host} is taken by another program, perhaps by another gitreload: "
             "stop that, or set PORT to a free port"
         )
+    return ConfigError(_sentence(host, port, error))
+
+
+def _sentence(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return (
             f"PORT is {port}, and this user may not listen on ports that low: set it to 1024 or "
