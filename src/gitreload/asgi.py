@@ -12,11 +12,11 @@ def __getattr__(name: str) -> Any:
     # Built when a server takes it, not when somebody imports this module.
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gitreload.current import current
+    from gitreload.current import begun, current
     from gitreload.web.application import build
 
     current()
-    return build(current, _lifespan)
+    return build(current, _lifespan, begun)
 
 
 @asynccontextmanager

@@ -29,6 +29,10 @@ class _Current:
         # drop locks, and their threads do not exist in this process.
         self._inherited: list[Runtime] = []
 
+    @property
+    def begun(self) -> Runtime | None:
+        return self._runtime
+
     def get(self) -> Runtime:
         with self._lock:
             if self._runtime is None:
@@ -87,6 +91,11 @@ def current() -> Runtime:
     Raises ConfigError or PermanentError, each a sentence for the operator.
     """
     return _current.get()
+
+
+def begun() -> Runtime | None:
+    """The runtime that `current` would give, where it has not to be started. Never waits."""
+    return _current.begun
 
 
 def stop_current() -> None:

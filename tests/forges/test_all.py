@@ -130,7 +130,7 @@ def test_a_forge_that_is_named_reads_the_same(sender: Sender) -> None:
 def test_what_is_stored_of_a_delivery_tells_its_pushes_again(sender: Sender) -> None:
     for request in sender.push(TABLE["several refs"]):
         headers = raw(request.headers)
-        stored = kept(sender.forge, headers), redacted(sender.forge, request.body)
+        stored = kept(sender.forge, headers), redacted(sender.forge, request.body, 2**20)
         assert not {name.encode() for name, _ in stored[0]} & PROOFS
         again = stored_pushes(sender.forge, *stored, sender.keys.paths)
         assert again == understood(sender, request).pushes

@@ -164,16 +164,33 @@ def test_a_look_understands_without_proof() -> None:
 def test_what_a_forge_echoes_is_not_stored() -> None:
     secret = r"hunter2\"{\\"
     body = f'{{"a": [{{"secret" : "{secret}", "x": "secret"}}], "secret": null}}'.encode()
-    kept = redacted("gogs", body)
+    kept = redacted("gogs", body, 1000)
     assert kept == b'{"a": [{"secret" : "********", "x": "secret"}], "secret": null}'
     form = b"payload=%7B%22password%22%3A+%22hunter2%22%2C%22sign%22%3A%22hunter2%22%7D&x=1"
-    assert b"hunter2" not in redacted("gitee", form)
-    assert json.loads(redacted("gitee", b'{"sign":"x","ref":"y"}')) == {
+    assert b"hunter2" not in redacted("gitee", form, 1000)
+    assert json.loads(redacted("gitee", b'{"sign":"x","ref":"y"}', 1000)) == {
         "sign": "********",
         "ref": "y",
     }
-    assert redacted("github", body) == body
-    assert b"hunter2" not in redacted("gogs", b'{"secret":"hunter2')
+    assert redacted("github", body, 1000) == body
+    assert b"hunter2" not in redacted("gogs", b'{"secret":"hunter2', 1000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"ref": "x", "secret": "' + rb"hunter2\u0021" * 3 + b'", "more": "' + b"y" * 99 + b'"}',
+        b"payload=%7B%22secret%22%3A%22" + b"%68%75%6E%74%65%72%32" * 3 + b"%22%7D&x=" + b"y" * 99,
+    ],
+)
+def test_no_part_of_a_secret_is_stored_wherever_a_body_is_cut(body: bytes) -> None:
+    for most in range(len(body) - 99):
+        kept = redacted("gogs", body, most)
+        assert len(kept) == len(body), "its size is stored too"
+        assert not kept[most:].strip()
+        assert b"hunter" not in kept
+        assert b"%68%75" not in kept
+        assert b"%22hu" not in kept
 
 
 def test_header_fields_are_asked_for_by_many_names() -> None:

@@ -91,7 +91,7 @@ def genuine(data: bytes) -> None:
         assert len(str(refusal)) < LONG
         return
     check(delivery, payload_of(fields, body))
-    forges.redacted(delivery.forge, body)
+    forges.redacted(delivery.forge, body, 1024)
 
 
 def check(delivery: Delivery, body: bytes) -> None:

@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from fakes.github import github_push, signed
 from gitreload.config import ConfigError
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.runtime import Runtime
-from gitreload.web import bodies, hooks
+from gitreload.web import bodies
+from gitreload.web.answers import Rejected
 from gitreload.web.application import build
 from gitreload.web.bodies import BODY_LIMIT, Body
 from helpers import Remote, counts, wait_until
@@ -72,7 +73,9 @@ class TestForges:
         body = json.dumps(payload).encode()
         assert site.post(headers, body).outcome == (200, "ignored")  # GitLab disables after a 404
         wrong = headers | {"X-Gitlab-Token": "another secret"}
-        assert site.post(wrong, body).outcome == (401, "refused")
+        answer = site.post(wrong, body)
+        assert answer.outcome == (401, "refused")
+        assert answer.headers["www-authenticate"] == 'Webhook-Secret realm="gitreload"'
 
 
 class TestOrder:
@@ -133,7 +136,7 @@ def test_a_body_in_pieces_is_one_body(site: Site) -> None:
 
 
 def test_a_large_body_is_checked_like_a_small_one(site: Site) -> None:
-    payload = github_push(filling="x" * hooks.INLINE_LIMIT)
+    payload = github_push(filling="x" * bodies.SMALL)
     headers, body = signed(payload, event="ping")
     assert site.post(headers, body).outcome == (200, "pong")
     assert site.post(headers, body + b" ").outcome == (401, "refused")
@@ -155,15 +158,59 @@ def test_a_sender_that_never_ends_is_refused(site: Site, monkeypatch: pytest.Mon
     assert answer.headers["connection"] == "close"
 
 
-def test_bodies_that_are_still_read_count_as_in_flight(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies, "IN_FLIGHT_LIMIT", 1000)
-    answer = site.ask("POST", "/", {}, [a_chunk(bytes(600), more=True)] * 2)
-    assert answer.outcome == (503, "refused")
-    assert int(answer.headers["retry-after"]) > 0
-    assert site.ask("POST", "/", {"Content-Length": "1001"}).status == 503
-    assert site.post({}, bytes(1000)).status == 401
+class TestBudget:
+    """What is on its way is bounded, and a flood of it leaves room for genuine pushes."""
+
+    LARGE = bytes(BODY_LIMIT - 1)
+
+    @pytest.fixture
+    def held(self) -> Iterator[Callable[[bytes, str], bool]]:
+        """Begins a body that never ends; whether there was room for it."""
+        begun: list[Body] = []
+
+        def begin(piece: bytes, client: str) -> bool:
+            body = Body(client)
+            begun.append(body)
+            try:
+                return body.add(a_chunk(piece, more=True))
+            except Rejected:
+                begun.remove(body)
+                body.release()
+                return False
+
+        yield begin
+        for body in begun:
+            body.release()
+
+    def test_large_bodies_of_many_leave_room_for_pushes(
+        self, site: Site, remote: Remote, held: Callable[[bytes, str], bool]
+    ) -> None:
+        sizes = [BODY_LIMIT] * 11 + [BODY_LIMIT >> halved for halved in range(16)]
+        taken = [held(self.LARGE[:size], f"192.0.2.{number}") for number, size in enumerate(sizes)]
+        assert not all(taken)
+        answer = site.post({}, self.LARGE, peer=ELSEWHERE)
+        assert answer.outcome == (503, "refused")
+        assert int(answer.headers["retry-after"]) > 0
+        assert site.ask("POST", "/", {"Content-Length": str(BODY_LIMIT)}).status == 503
+        remote.clone(site.repodir / "course")
+        assert site.push(remote.url).outcome == (200, "queued")
+
+    def test_large_bodies_of_one_leave_room_for_those_of_others(
+        self, site: Site, held: Callable[[bytes, str], bool]
+    ) -> None:
+        assert not all(held(self.LARGE, LOOPBACK) for _ in range(100))
+        assert site.post({}, self.LARGE, peer=LOOPBACK).status == 503
+        assert site.ask("POST", "/", {"Content-Length": str(BODY_LIMIT)}).status == 503
+        assert site.post({}, self.LARGE, peer=ELSEWHERE).status == 401
+
+    def test_small_bodies_that_do_not_end_leave_room_for_those_that_do(
+        self, site: Site, remote: Remote, held: Callable[[bytes, str], bool]
+    ) -> None:
+        small = bytes(bodies.SMALL)
+        assert not all(held(small, LOOPBACK) for _ in range(1000))
+        assert site.ask("POST", "/", {}, [a_chunk(small, more=True)]).status == 503
+        remote.clone(site.repodir / "course")
+        assert site.push(remote.url).outcome == (200, "queued")
 
 
 def test_a_busy_ledger_is_told_as_such(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +246,18 @@ def test_a_process_that_cannot_start_says_why(site: Site) -> None:
     for path in ("/queue", "/readyz"):
         answer = site.ask("GET", path)
         assert (answer.status, answer.body["msg"]) == (503, "REPODIR is missing")
+
+
+def test_a_start_that_takes_its_time_holds_up_nobody(site: Site) -> None:
+    started_in: list[threading.Thread] = []
+
+    def start() -> Runtime:
+        started_in.append(threading.current_thread())
+        return site.runtime
+
+    site.app = build(start, begun=lambda: None)
+    assert site.push("https://github.com/Org/other").outcome == (404, "ignored")
+    assert threading.current_thread() not in started_in, "the event loop's"
 
 
 def test_a_refusal_is_logged_without_the_secret_or_the_signature(
@@ -296,6 +355,15 @@ class TestSocket:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + lines + b"\r\n"
         status, answer = self.exchange(port, head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
         assert (status, answer["outcome"]) == (200, "pong")
+
+    @pytest.mark.parametrize("begun", [b"", b"{"])
+    def test_a_body_that_does_not_come_is_not_waited_for(
+        self, port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    ) -> None:
+        monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        status, answer = self.exchange(port, head + begun)
+        assert (status, answer["outcome"]) == (400, "refused")
 
     def test_a_sender_that_goes_away_is_forgotten(self, port: int) -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"

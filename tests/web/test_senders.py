@@ -213,7 +213,10 @@ class TestPasswords:
 
     def test_one_lets_a_forge_send(self, site: Site, remote: Remote) -> None:
         headers, body = signed(github_push(remote.url), None)
-        assert site.post(headers, body).outcome == (401, "refused")
+        answer = site.post(headers, body)
+        assert answer.outcome == (401, "refused")
+        # Some keep the password of their URL until they are asked for it.
+        assert answer.headers["www-authenticate"] == 'Basic realm="gitreload"'
         assert site.post(headers | BASIC, body).outcome == (200, "queued")
         wrong = {"Authorization": BASIC["Authorization"][:-4]}
         answer = site.post(headers | wrong, body)

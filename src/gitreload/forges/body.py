@@ -60,6 +60,7 @@ _WORDS = {
 }
 _REVISION = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?\Z")
 _REDACTED = rb'\1"********"'
 _PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field (\w+)")
@@ -87,12 +88,16 @@ def is_form(headers: Headers) -> bool:
 
 
 def without(body: bytes, keys: Iterable[str]) -> bytes:
-    """A JSON body, or a form that carries one, with the values of `keys` replaced, at any depth."""
+    """A JSON body, or a form that carries one, with the values of `keys` replaced, at any depth.
+
+    It may be the beginning of one, cut anywhere.
+    """
     names = "|".join(re.escape(key) for key in keys)
     pattern = re.compile(rf'("(?:{names})"\s*:\s*)"(?:[^"\\]|\\.)*+"?'.encode(), re.DOTALL)
     if b"{" in body[:64]:
         return pattern.sub(_REDACTED, body)
-    fields = [field.partition(b"=") for field in body.split(b"&")]
+    whole = _CUT_ESCAPE.sub(b"", body)
+    fields = [field.partition(b"=") for field in whole.split(b"&")]
     return b"&".join(name + equals + _quoted(pattern, value) for name, equals, value in fields)
 
 

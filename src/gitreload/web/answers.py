@@ -8,6 +8,10 @@ from starlette.types import Send
 from gitreload.model import Outcome
 
 RETRY_AFTER_SECONDS = 30
+# A 401 has to say how to do better (RFC 9110, section 15.5.2), and some senders keep the password
+# of their URL until they are asked for it. Signatures and tokens of webhooks have no registered
+# scheme: it is one of ours, which makes nobody try a password in vain.
+_CHALLENGES = {True: b'Basic realm="gitreload"', False: b'Webhook-Secret realm="gitreload"'}
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +39,8 @@ class Rejected(Exception):  # noqa: N818 - an answer on its way up
         self.answer = Answer(status, message, Outcome.REFUSED)
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
+async def send_answer(send: Send, answer: Answer, *, has_users: bool) -> None:
+    """`has_users`: a user and password would do."""
     body = answer.body()
     headers = [
         (b"content-type", b"application/json"),
@@ -43,6 +48,8 @@ async def send_answer(send: Send, answer: Answer) -> None:
     ]
     if answer.status == 503:
         headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+    if answer.status == 401:
+        headers.append((b"www-authenticate", _CHALLENGES[has_users]))
     if answer.status == 405:
         headers.append((b"allow", b"POST"))
     if answer.status in (400, 401, 413, 503):

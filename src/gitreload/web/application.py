@@ -21,8 +21,15 @@ from gitreload.web.peers import may_read, restore_peer
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
 
 
-def build(runtime: Callable[[], Runtime], lifespan: Lifespan[FastAPI] | None = None) -> ASGIApp:
-    """The application; `runtime` is asked at each request, so it may start later."""
+def build(
+    runtime: Callable[[], Runtime],
+    lifespan: Lifespan[FastAPI] | None = None,
+    begun: Callable[[], Runtime | None] | None = None,
+) -> ASGIApp:
+    """The application; `runtime` is asked at each request, so it may start later.
+
+    Where that may take time, `begun` gives at once the one that is there already, or None.
+    """
     app = FastAPI(
         title="gitreload",
         version=__version__,
@@ -62,7 +69,7 @@ def build(runtime: Callable[[], Runtime], lifespan: Lifespan[FastAPI] | None = N
         return JSONResponse({"status": "ready"})
 
     # Behind the pages: a route takes all methods, so that every answer of a hook is JSON.
-    hooks = {path: Hooks(action, runtime) for path, action in HOOKS.items()}
+    hooks = {path: Hooks(action, runtime, begun or runtime) for path, action in HOOKS.items()}
     for path, hook in hooks.items():
         app.router.routes.append(Route(path, hook))
         if path != "/":

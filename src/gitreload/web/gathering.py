@@ -8,6 +8,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gitreload.web.bodies import WATCHED
+
 # A connection on which no request gets whole, or begins, between two looks is closed. Bodies that
 # come slowly are told so before, by their route.
 LOOK_SECONDS = 30.0
@@ -44,6 +46,7 @@ class GatheringProtocol(HttpToolsProtocol):
     _fruitless = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state[WATCHED] = True
         super().connection_made(_Gathering(transport, self.loop, self.pipeline))
         self._watch = self.loop.call_later(LOOK_SECONDS, self._look, None)
 

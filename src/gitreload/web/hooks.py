@@ -19,19 +19,18 @@ from starlette.types import Receive, Scope, Send
 from gitreload import forges
 from gitreload.authority import Authority, Grant
 from gitreload.ledger import Arrival
+from gitreload.ledger.bodies import KEPT
 from gitreload.model import Action, Delivery, GitreloadError, Outcome
 from gitreload.receiver import Receipt, ReceiverBusy
 from gitreload.refusals import Refused
 from gitreload.runtime import Runtime
 from gitreload.visible import visible
 from gitreload.web.answers import Answer, Rejected, send_answer
-from gitreload.web.bodies import Body, content_length, read_on, require_room
+from gitreload.web.bodies import SMALL, Body, content_length, receive_all, require_room
 from gitreload.web.peers import is_local, peer_of
 
 logger = logging.getLogger(__name__)
 
-# A larger body is checked in a thread, so that it holds nobody up on the event loop.
-INLINE_LIMIT = 256 * 1024
 # What a hook's own address may tell: `?forge=sourcehut&repo=https://git.sr.ht/~owner/name`.
 _FORGE = re.compile(rb"(?:^|&)forge=([^&]*)")
 _REPO = re.compile(rb"(?:^|&)repo=([^&]*)")
@@ -58,11 +57,21 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Hooks:
-    """One webhook route: `POST` makes jobs of one action. `runtime` is asked at each request."""
+    """One webhook route: `POST` makes jobs of one action.
 
-    def __init__(self, action: Action, runtime: Callable[[], Runtime]) -> None:
+    `begun` is asked at each request and must not wait; where it has none, `runtime` is asked, in a
+    thread.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        runtime: Callable[[], Runtime],
+        begun: Callable[[], Runtime | None],
+    ) -> None:
         self._action = action
         self._runtime = runtime
+        self._begun = begun
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -78,28 +87,32 @@ class Hooks:
             except Exception:
                 logger.exception("a delivery met an error that should not be")
                 answer = Answer(503, "an internal error, which the log tells", Outcome.REFUSED)
-        await send_answer(send, answer)
+        await send_answer(send, answer, has_users=answer.status == 401 and self._has_users())
+
+    def _has_users(self) -> bool:
+        runtime = self._begun()
+        return runtime is not None and bool(runtime.authority.users)
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         headers = forges.Headers(scope["headers"])
         announced = content_length(headers)
-        runtime = self._runtime()
+        runtime = self._begun()
+        if runtime is None:
+            # Opening a ledger takes a while, and more where it has to be migrated.
+            runtime = await asyncio.to_thread(self._runtime)
         client = runtime.authority.addresses.client(peer_of(scope), headers.get)
         if not runtime.authority.addresses.allow(client):
             raise _not_from_there(runtime, client)
-        require_room(announced)
-        body = Body()
+        require_room(announced, client)
+        body = Body(client)
         try:
-            # Most bodies are one piece and here already. Until it comes, nothing is held, so it may
-            # take its time; setting a limit to it would cost as much as checking the signature.
-            if body.add(await receive()):
-                await read_on(receive, body)
+            await receive_all(scope, receive, body)
             return await self._receive(runtime, _Request(scope, headers, body.joined(), client))
         finally:
             body.release()
 
     async def _receive(self, runtime: Runtime, request: _Request) -> Answer:
-        delivery, grant = await _understood(runtime, request)
+        delivery, grant, stored = await _understood(runtime, request)
         if runtime.receiver is None:
             raise _not_ready(runtime)
         arrival = Arrival(
@@ -108,7 +121,7 @@ class Hooks:
             time.time(),
             request.client,
             forges.kept(delivery.forge, request.headers),
-            forges.redacted(delivery.forge, request.body),
+            stored,
         )
         try:
             receipt = await runtime.receiver.receive(arrival, grant)
@@ -119,12 +132,12 @@ class Hooks:
         return _answer(receipt, delivery)
 
 
-async def _understood(runtime: Runtime, request: _Request) -> tuple[Delivery, Grant | None]:
-    """What a request says, and what that may act on. Raises Rejected."""
+async def _understood(runtime: Runtime, request: _Request) -> tuple[Delivery, Grant | None, bytes]:
+    """What a request says, what that may act on, and the body to store. Raises Rejected."""
     authority = runtime.authority
     names = await _names(runtime, request) if authority.looks_first else None
     try:
-        if len(request.body) <= INLINE_LIMIT:
+        if len(request.body) <= SMALL:
             return _read(authority, request, names)
         return await asyncio.to_thread(_read, authority, request, names)
     except forges.Refusal as refusal:
@@ -144,7 +157,7 @@ async def _understood(runtime: Runtime, request: _Request) -> tuple[Delivery, Gr
 
 def _read(
     authority: Authority, request: _Request, names: Iterable[str] | None
-) -> tuple[Delivery, Grant | None]:
+) -> tuple[Delivery, Grant | None, bytes]:
     delivery, grant = authority.read(
         request.headers,
         request.body,
@@ -160,7 +173,7 @@ def _read(
         raise Rejected(400, str(error)) from error
     if pushes is not delivery.pushes:
         delivery = msgspec.structs.replace(delivery, pushes=pushes)
-    return delivery, grant
+    return delivery, grant, forges.redacted(delivery.forge, request.body, KEPT)
 
 
 async def _names(runtime: Runtime, request: _Request) -> Iterable[str]:

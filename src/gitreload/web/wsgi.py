@@ -9,7 +9,7 @@ from typing import Any
 
 from a2wsgi import ASGIMiddleware
 
-from gitreload.current import current
+from gitreload.current import begun, current
 from gitreload.web.application import build
 
 _lock = threading.Lock()
@@ -31,7 +31,7 @@ def _adapter() -> Any:
     found = _adapters.get(pid)
     if found is None:
         with _lock:
-            application: Any = build(current)
+            application: Any = build(current, begun=begun)
             found = _adapters.setdefault(pid, ASGIMiddleware(application))
     return found
 
