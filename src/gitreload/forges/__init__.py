@@ -133,7 +133,10 @@ BY_NAME = {forge.name: forge for forge in FORGES}
 _PROOFS = frozenset[bytes]().union(*(forge.proofs for forge in FORGES))
 _FOREIGN = {forge.name: _PROOFS - forge.proofs for forge in FORGES}
 SECRET_FIELDS = tuple({field for forge in FORGES for field in forge.secret_fields})
-_KEPT = {forge.name: ("content-type", "user-agent", *forge.told_in) for forge in FORGES}
+_KEPT = {
+    forge.name: tuple(name.encode() for name in ("content-type", "user-agent", *forge.told_in))
+    for forge in FORGES
+}
 
 
 def read(

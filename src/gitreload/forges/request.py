@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -55,16 +56,10 @@ class Headers:
         value = self._values.get(name.encode())
         return None if value is None else _fit(value)
 
-    def fit(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    def fit(self, names: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
         """Those of the named fields that `short` gives, as (name, value)."""
-        sent = self._values
-        return tuple(
-            [
-                (name, fit)
-                for name in names
-                if (value := sent.get(name.encode())) and (fit := _fit(value))
-            ]
-        )
+        sent = [value and value[: MAX_SHORT + 1] for value in map(self._values.get, names)]
+        return _fit_together(names, tuple(sent))
 
 
 def _fit(value: bytes) -> str | None:
@@ -72,6 +67,16 @@ def _fit(value: bytes) -> str | None:
         text = value.decode()
         return text if text.isprintable() else None
     return None
+
+
+@lru_cache(maxsize=256)  # a forge sends nearly the same with each delivery
+def _fit_together(
+    names: tuple[bytes, ...], values: tuple[bytes | None, ...]
+) -> tuple[tuple[str, str], ...]:
+    told = [
+        (name.decode(), value and _fit(value)) for name, value in zip(names, values, strict=True)
+    ]
+    return tuple([(name, text) for name, text in told if isinstance(text, str)])
 
 
 def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -307,11 +308,16 @@ def _row(entry: Entry, outcome: Outcome, place: _Place) -> dict[str, Any]:
         "detail": entry.detail,
         "repository": delivery.pushes[0].repository if delivery.pushes else None,
         "peer": arrival.peer,
-        "headers": msgspec.json.encode(arrival.headers).decode(),
+        "headers": _json(arrival.headers),
         "body_id": place[0],
         "body_start": place[1],
         "body_size": len(arrival.body),
     }
+
+
+@lru_cache(maxsize=256)  # they differ little from delivery to delivery
+def _json(headers: tuple[tuple[str, str], ...]) -> str:
+    return msgspec.json.encode(headers).decode()
 
 
 def _covered(checkout: int, action: Action, done: Collection[tuple[int, str]]) -> bool:

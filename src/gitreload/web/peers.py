@@ -26,7 +26,10 @@ def restore_peer(scope: Scope, receive: Receive) -> None:
     for TRUSTED_PROXIES to say. Other servers leave the peer alone.
     https://www.uvicorn.org/settings/#http
     """
-    if b"x-forwarded-for" not in dict(scope["headers"]):
+    for name, _ in scope["headers"]:
+        if name == b"x-forwarded-for":
+            break
+    else:
         return
     cycle = getattr(receive, "__self__", None)
     if type(cycle).__module__.startswith("uvicorn."):
