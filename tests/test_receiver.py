@@ -108,6 +108,16 @@ def test_a_hit_needs_no_look_and_wakes(desk: Desk, monkeypatch: pytest.MonkeyPat
     go_on.set()
 
 
+def test_each_delivery_is_a_line_of_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "gitreload.receiver")
+    desk.receipt(desk.push())
+    desk.receipt(desk.push("refs/tags/v1"))
+    assert caplog.messages == [
+        "delivery 1 of github: queued update of course at main",
+        "delivery 2 of github: ignored: refs/tags/v1 is not a branch",
+    ]
+
+
 class TestSecondLook:
     """What a push reaches besides the checkouts that were known when it came."""
 

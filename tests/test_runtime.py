@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitreload import config, keeper, runtime
+from gitreload.checkouts import RepodirError
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.runtime import Runtime
@@ -128,6 +129,15 @@ class TestReady:
         assert made.receiver is not None
         made.receiver._look.stop()
         with pytest.raises(PermanentError, match=r"ended unexpectedly \(looks\): restart"):
+            made.ready()
+        made.stop(5)
+
+    def test_says_that_repodir_is_away(self, made: Runtime, tmp_path: Path) -> None:
+        made.start()
+        wait_until(lambda: is_ready(made))
+        (tmp_path / "repos").rename(tmp_path / "away")
+        wait_until(lambda: not is_ready(made))
+        with pytest.raises(RepodirError, match=f"REPODIR {tmp_path}/repos does not exist"):
             made.ready()
         made.stop(5)
 

@@ -339,6 +339,7 @@ class TestStop:
         assert self.sleepers(bench, job_id) == []
         assert bench.job(job_id).state is State.CANCELLED
         assert bench.last(job_id).result == "cancelled"
+        assert bench.log(job_id).endswith("stopped: cancelled by hand\n")
         assert len(bench.stops._events) == 0
 
     def test_a_worker_that_stops_leaves_its_job_queued(
@@ -419,6 +420,21 @@ class TestRecovery:
         claimed.lock.release()
         assert recover(bench.ledger, "worker")
         assert bench.job(job_id).state is State.QUEUED
+
+    def test_what_became_of_the_job_is_told(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first = bench.sync()
+        bench.claim().lock.release()
+        second = bench.sync()
+        recover(bench.ledger, "worker")
+        bench.claim().lock.release()
+        bench.ledger.cancel(bench.job(second))
+        recover(bench.ledger, "worker")
+        assert caplog.messages == [
+            f"job {first} (course) was interrupted and is superseded by job {second}",
+            f"job {second} (course) was interrupted and is cancelled, as it was told to stop",
+        ]
 
     def test_other_workers_are_left_alone(self, bench: Bench) -> None:
         job_id = bench.sync()

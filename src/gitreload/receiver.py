@@ -179,6 +179,8 @@ class Receiver:
                 ]
         if wake:
             self._wake()
+        if logger.isEnabledFor(logging.INFO):
+            _tell(asked, receipts)
         self._second_look.note(reached)
         return receipts
 
@@ -267,6 +269,13 @@ def _told(facts: Sequence[str], between: str) -> str:
         more = f"… ({len(distinct) - MOST_TOLD} more)"
         distinct = [*distinct[: MOST_TOLD - 1], more, distinct[-1]]
     return between.join(distinct)
+
+
+def _tell(asked: Sequence[Asked], receipts: Sequence[Receipt | None]) -> None:
+    for one, receipt in zip(asked, receipts, strict=True):
+        if receipt is not None:
+            forge = one.arrival.delivery.forge
+            logger.info("delivery %d of %s: %s", receipt.delivery, forge, receipt.message)
 
 
 def _receipt(resolved: Resolved, recorded: Recorded) -> Receipt:

@@ -6,7 +6,7 @@ import logging
 
 from gitreload import process
 from gitreload.ledger import Ledger
-from gitreload.model import Attempt, GitreloadError, Job
+from gitreload.model import Attempt, GitreloadError, Job, State
 
 logger = logging.getLogger(__name__)
 
@@ -39,5 +39,15 @@ def _recover_attempt(ledger: Ledger, job: Job, attempt: Attempt) -> bool:
         return False
     with lock:
         ledger.interrupted(job, attempt, "the worker died")
-    logger.warning("job %d (%s) was interrupted and is queued again", job.id, job.directory)
+    after = _after(ledger.job(job.id) or job)
+    logger.warning("job %d (%s) was interrupted and %s", job.id, job.directory, after)
     return True
+
+
+def _after(job: Job) -> str:
+    """What became of an interrupted job, as the end of a sentence."""
+    if job.state is State.SUPERSEDED:
+        return f"is superseded by job {job.superseded_by}"
+    if job.state is State.CANCELLED:
+        return "is cancelled, as it was told to stop"
+    return "is queued again"

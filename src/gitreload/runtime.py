@@ -155,6 +155,7 @@ class Runtime:
                     "no process on this host holds a worker slot, so queued jobs wait: if that "
                     "lasts, the log says why none can be taken"
                 )
+            self._tools.checkouts.check()
             self._ready_until = time.monotonic() + READY_SECONDS
 
     def _check_threads(self) -> None:

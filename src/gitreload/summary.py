@@ -40,7 +40,9 @@ def tell_all(loaded: Config, tools: Tools) -> None:
     """Log what is configured. Checkouts come a little later: nobody waits for a slow REPODIR."""
     settings = loaded.settings
     logs.start.info("configuration: %s", _origin(loaded))
-    logs.start.info("deliveries: %s", authentication(settings))
+    open_to_all = settings.allow_unsigned and not settings.authenticated
+    level = logging.WARNING if open_to_all else logging.INFO
+    logs.start.log(level, "deliveries: %s", authentication(settings))
     logs.start.info(
         "ledger: %s; workers on this host: %d", settings.state_dir / FILE_NAME, settings.num_threads
     )

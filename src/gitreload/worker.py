@@ -12,7 +12,7 @@ from gitreload import git, process
 from gitreload.checkouts import Checkouts
 from gitreload.config import Settings
 from gitreload.importers import Importer
-from gitreload.ledger import Claimed, Ledger, LedgerUnavailable, Revisions
+from gitreload.ledger import BY_HAND, Claimed, Ledger, LedgerUnavailable, Revisions
 from gitreload.ledger.logs import AttemptLog
 from gitreload.model import (
     Action,
@@ -140,7 +140,8 @@ class Worker:
         try:
             return run.act()
         except Interrupted as error:
-            return run.interrupted(str(error))
+            # Single jobs are stopped by hand only.
+            return run.interrupted(str(error) if self._stops.stopping else BY_HAND)
         except PermanentError as error:
             return run.failed(str(error))
         except GitreloadError as error:

@@ -82,6 +82,12 @@ class TestServe:
             assert server.end() == 0
         assert server.log.endswith("stopped\n")
 
+    def test_that_everybody_may_send_is_a_warning(self, host: Host) -> None:
+        host.configure(WEBHOOK_SECRETS=[], ALLOW_UNSIGNED=True, HOST="0.0.0.0")
+        with running(host) as server:
+            server.logs("WARNING gitreload.start: deliveries: accepted unsigned from every host")
+            assert server.end() == 0
+
     def test_options_come_before_the_configuration(self, host: Host) -> None:
         host.configure(HOST="192.0.2.1", PORT=1, REPODIR="/no/such/repos")
         with running(host, "serve", "--host", "::1", "--port", "0") as server:

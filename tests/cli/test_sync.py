@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+
+import pytest
 
 from helpers import git
 
@@ -27,6 +30,24 @@ class TestQueueing:
         (host.repodir / "alias").symlink_to("course")
         names = ("course/", "alias", str(host.repodir / "course"), "./course")
         assert [job["directory"] for job in host.json("sync", *names)] == ["course"]
+
+    def test_a_path_that_leads_to_a_checkout_from_here(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inner = host.clone("org/course")
+        outside = host.clone("../elsewhere")
+        (host.repodir / "linked").symlink_to(outside)
+
+        def found(*names: str) -> list[str]:
+            return [job["directory"] for job in host.json("sync", *names)]
+
+        monkeypatch.chdir(inner)
+        assert found(".") == found("../course") == ["org/course"]
+        assert found("../../course", "course") == ["course"]
+        monkeypatch.chdir(host.repodir / "org")
+        assert found("./course", "course/") == ["org/course", "course"]
+        monkeypatch.chdir(outside)
+        assert found(".") == ["linked"]
 
     def test_all_that_can_be_followed(self, host: Host) -> None:
         host.clone("org/other")
@@ -103,3 +124,12 @@ class TestWaiting:
             told = waiting.stdout.read()
             assert "course: failed: the remote is away; job 2 is tried again at 20" in told
         assert waiting.returncode == 1
+
+    def test_ctrl_c_tells_that_the_job_goes_on(self, host: Host) -> None:
+        with host.working(), host.command("sync", "course", "--wait") as waiting:
+            assert waiting.stdout is not None
+            waiting.stdout.readline()
+            waiting.send_signal(signal.SIGINT)
+            _, complaints = waiting.communicate(timeout=60)
+        assert waiting.returncode == 130
+        assert complaints == "job 1 is queued and goes on: gitreload logs -f 1\n"

@@ -182,6 +182,11 @@ def test_the_hook_and_the_instance_are_named() -> None:
     assert (refusal.hook, refusal.claimed) == ("1", "https://forge.example")
 
 
+def test_a_local_repository_is_of_no_instance() -> None:
+    headers, _ = compose(announced(url="file:///srv/git/course.git"))
+    assert "X-Gitlab-Instance" not in headers
+
+
 def test_nothing_is_composed_with_a_key_that_is_none() -> None:
     with pytest.raises(GitreloadError, match="whsec_"):
         compose(announced(secret=b"whsec_!"))

@@ -32,6 +32,11 @@ class TestQueue:
         assert site.ask("GET", "/queue").body == {"queue_length": 0, "queue": []}
         assert site.ask("GET", "/queue", peer=None).status == 200
 
+    @pytest.mark.parametrize("page", ["/queue", "/healthz", "/readyz"])
+    def test_the_head_alone_is_given_too(self, site: Site, page: str) -> None:
+        whole, head = site.ask("GET", page), site.ask("HEAD", page)
+        assert (head.status, head.headers) == (whole.status, whole.headers)
+
     def test_where_no_token_is_needed_none_is_read(self, site: Site) -> None:
         site.ask("GET", "/queue")
         site.ask("GET", "/queue", peer=ELSEWHERE)

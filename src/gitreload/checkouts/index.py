@@ -82,6 +82,15 @@ class Index:
         """Whether `REPODIR` is a link that leads elsewhere than at the last look."""
         return os.path.realpath(self._repodir) != self._root
 
+    def check(self) -> str:
+        """The directory that `REPODIR` leads to, which is there; raises RepodirError."""
+        root = os.path.realpath(self._repodir)
+        try:
+            os.stat(f"{root}/.")
+        except OSError as error:
+            raise self._unusable(error) from error
+        return root
+
     def known_as(self, identities: AbstractSet[str]) -> list[Checkout]:
         """The checkouts that have any of these identities, as their files say now."""
         paths = {path for identity in identities for path in self._paths.get(identity, ())}
@@ -101,11 +110,7 @@ class Index:
 
         Takes any string. Raises RepodirError.
         """
-        root = os.path.realpath(self._repodir)
-        try:
-            os.stat(f"{root}/.")
-        except OSError as error:
-            raise self._unusable(error) from error
+        root = self.check()
         if not _may_name(root, name):
             return None
         try:

@@ -58,6 +58,10 @@ class Checkouts:
         with self._lock:
             return self._with_near_misses(wanted, self._matches(wanted))
 
+    def check(self) -> None:
+        """Whether `repodir` is there, which costs a glance."""
+        self._index.check()
+
     def look(self) -> None:
         """Look at everything: what changed before this call is known after it."""
         with self._looking:

@@ -87,9 +87,7 @@ def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checko
 
     One that cannot be followed is an error too.
     """
-    # `sync course/` and `sync /mnt/data/repos/course` come of completing names in a shell.
-    directory = os.path.relpath(name, settings.repodir) if name.startswith("/") else name
-    found = checkouts.get(os.path.normpath(directory))
+    found = _find(checkouts, settings, name)
     if found is None:
         raise GitreloadError(
             f"there is no checkout {name} below REPODIR, {settings.repodir}; "
@@ -98,6 +96,16 @@ def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checko
     if found.problem is not None:
         raise GitreloadError(found.problem)
     return found
+
+
+def _find(checkouts: Checkouts, settings: Settings, name: str) -> Checkout | None:
+    # `sync course/` and `sync /mnt/data/repos/course` come of completing names in a shell.
+    directory = os.path.relpath(name, settings.repodir) if name.startswith("/") else name
+    found = checkouts.get(os.path.normpath(directory))
+    if found is not None and not name.startswith("."):
+        return found
+    here = os.path.realpath(name)
+    return next((checkout for checkout in checkouts.all() if checkout.path == here), found)
 
 
 def _advice(name: str, existing: tuple[Checkout, ...]) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from gitreload.config import Config, Settings
     from gitreload.ledger import Ledger
 
+# How many jobs are named that go on after Ctrl-C.
+MOST_TOLD = 10
+
 Queued = tuple[Checkout, int, Outcome]
 """A checkout, its job's number, and whether the job is new."""
 
@@ -108,13 +111,27 @@ def _wait(
     loaded: Config, ledger: Ledger, numbers: Sequence[int], began: float, *, quiet: bool
 ) -> list[Job]:
     from gitreload.cli.follow import Logs, watch
-    from gitreload.cli.workers import stand_in
+    from gitreload.cli.workers import note_if_none, stand_in
 
     # A job that was queued already may have failed before, which is no news.
     logs = Logs(ledger, since=began) if len(numbers) == 1 and not quiet else None
     progress = _Progress(logs, quiet=quiet)
-    with stand_in(loaded) as worker:
-        return watch(ledger, numbers, progress, settled=_settled, tick=worker.work_if_alone)
+    try:
+        with stand_in(loaded) as worker:
+            return watch(ledger, numbers, progress, settled=_settled, tick=worker.work_if_alone)
+    except KeyboardInterrupt:
+        _tell_what_goes_on(ledger, numbers)
+        note_if_none(loaded.settings)
+        raise
+
+
+def _tell_what_goes_on(ledger: Ledger, numbers: Sequence[int]) -> None:
+    followed = filter(None, map(ledger.follow, numbers))
+    left = [job for job in followed if not job.state.finished]
+    for job in left[:MOST_TOLD]:
+        note(f"job {job.id} is {job.state} and goes on: gitreload logs -f {job.id}")
+    if len(left) > MOST_TOLD:
+        note(f"so do {len(left) - MOST_TOLD} more: gitreload jobs")
 
 
 def _settled(job: Job) -> bool:

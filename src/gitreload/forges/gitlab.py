@@ -168,6 +168,7 @@ def compose(announcement: Announcement) -> tuple[dict[str, str], bytes]:
     the announced URL names no repository, or the secret is no key.
     """
     told = announcement
+    repository = origin(told.url)
     tag = told.ref.startswith("refs/tags/")
     body = compact(_payload(told, "tag_push" if tag else "push"))
     headers = {
@@ -175,9 +176,10 @@ def compose(announcement: Announcement) -> tuple[dict[str, str], bytes]:
         "User-Agent": "GitLab/gitreload",
         "X-Gitlab-Event": "Tag Push Hook" if tag else "Push Hook",
         "X-Gitlab-Webhook-UUID": "1",
-        "X-Gitlab-Instance": f"https://{origin(told.url).path.partition('/')[0]}",
         "Idempotency-Key": told.delivery_id,
     }
+    if not repository.local:
+        headers["X-Gitlab-Instance"] = f"https://{repository.path.partition('/')[0]}"
     return headers | _proof(told, body), body
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, update
 from gitreload.ledger import claiming, history, logs, migrate, queue, received, statedir, views
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
-from gitreload.ledger.queue import Revisions
+from gitreload.ledger.queue import BY_HAND, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
@@ -37,6 +37,7 @@ from gitreload.model import (
 )
 
 __all__ = [
+    "BY_HAND",
     "Arrival",
     "AskedFor",
     "CheckoutRecord",

@@ -19,6 +19,7 @@ from gitreload.web.hooks import Hooks
 from gitreload.web.peers import may_read, restore_peer
 
 HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
+READING = ["GET", "HEAD"]
 
 
 def build(
@@ -44,7 +45,7 @@ def build(
     async def start_page() -> RedirectResponse:
         return RedirectResponse("/queue")
 
-    @app.get("/queue")
+    @app.api_route("/queue", methods=READING)
     def queue(request: Request) -> JSONResponse:
         try:
             found = runtime()
@@ -56,11 +57,11 @@ def build(
             return _unavailable(str(error))
         return JSONResponse({"queue_length": len(jobs), "queue": [_shown(job) for job in jobs]})
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=READING)
     async def healthz() -> JSONResponse:
         return JSONResponse({"status": "ok", "version": __version__})
 
-    @app.get("/readyz")
+    @app.api_route("/readyz", methods=READING)
     def readyz() -> JSONResponse:
         try:
             runtime().ready()
