@@ -92,6 +92,9 @@ class TestList:
         shown = host.done("deliveries")
         assert r"https://***@forge/\x1b[31m\u202ex" in shown
         assert host.json("deliveries")[0]["repository"].startswith("https://***@forge/")
+        for seen in (host.done("show", "1"), host.done("show", "1", "--json")):
+            assert "hunter2" not in seen
+            assert "https://***@forge/" in seen
 
 
 class TestShow:

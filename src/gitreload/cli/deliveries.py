@@ -261,5 +261,4 @@ def _secrets(settings: Settings) -> list[str]:
 def _masked(delivery: Received) -> Received:
     from gitreload.remotes import mask
 
-    repository = mask(delivery.repository) if delivery.repository else None
-    return replace(delivery, repository=repository, detail=mask(delivery.detail))
+    return replace(delivery, detail=mask(delivery.detail))

@@ -297,6 +297,7 @@ class Recorder:
 def _row(entry: Entry, outcome: Outcome, place: _Place) -> dict[str, Any]:
     arrival = entry.arrival
     delivery = arrival.delivery
+    repository = delivery.pushes[0].repository if delivery.pushes else None
     return {
         "received_at": arrival.received_at,
         "forge": delivery.forge,
@@ -306,7 +307,8 @@ def _row(entry: Entry, outcome: Outcome, place: _Place) -> dict[str, Any]:
         "action": arrival.action.value,
         "outcome": outcome.value,
         "detail": entry.detail,
-        "repository": delivery.pushes[0].repository if delivery.pushes else None,
+        # A name rarely has an @. Generic senders may have their URLs taken for one.
+        "repository": mask(repository) if repository and "@" in repository else repository,
         "peer": arrival.peer,
         "headers": _json(arrival.headers),
         "body_id": place[0],

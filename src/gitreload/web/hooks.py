@@ -23,6 +23,7 @@ from gitreload.ledger.bodies import KEPT
 from gitreload.model import Action, Delivery, GitreloadError, Outcome
 from gitreload.receiver import Receipt, ReceiverBusy
 from gitreload.refusals import Refused
+from gitreload.remotes import mask
 from gitreload.runtime import Runtime
 from gitreload.visible import visible
 from gitreload.web.answers import Answer, Rejected, send_answer
@@ -220,7 +221,7 @@ def _alarm(runtime: Runtime, arrival: Arrival, receipt: Receipt) -> None:
         arrival.peer,
         delivery.forge,
         delivery.hook,
-        repository=repository and visible(repository)[: forges.LONGEST_CLAIM],
+        repository=repository and visible(mask(repository))[: forges.LONGEST_CLAIM],
     )
     runtime.refusals.tell(refused, logging.ERROR)
 
