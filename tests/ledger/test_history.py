@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gitreload.ledger import Ledger, history
 from gitreload.ledger.logs import CHUNK_CHARACTERS
+from gitreload.model import Group
 from helpers import counts
 
 from .builders import Desk, a_checkout, an_entry, database_file
@@ -116,6 +119,46 @@ def test_the_oldest_leave_first_until_the_rest_fits(
     assert 0 < len(left) <= 8, "12 times 256 KiB are 3 MiB"
     assert sorted(left) == jobs[-len(left) :]
     assert desk.ledger.prune(days=30, mebibytes=2) == 0
+
+
+def test_however_much_leaves_others_write_meanwhile(
+    desk: Desk, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("BATCH", 5), ("CHUNKS", 3), ("BODY_BYTES", 100)):
+        monkeypatch.setattr(history, name, value)
+    for number in range(4):
+        run_one(desk, f"c{number}", log="x" * CHUNK_CHARACTERS * 8)
+    desk.clock.advance(31 * 86_400)
+    desk.push("other")
+    claimed = desk.claim()
+    left = [sum(held(state_dir).values())]
+
+    def rest(_seconds: float) -> None:
+        desk.ledger.note_group(claimed.attempt, Group(1, 1))  # the writer is free
+        left.append(sum(held(state_dir).values()))
+
+    monkeypatch.setattr(history, "time", SimpleNamespace(sleep=rest))
+    desk.ledger.prune(days=30, mebibytes=PLENTY)
+    claimed.lock.release()
+    gone = [before - after for before, after in pairwise(left)]
+    assert max(gone) <= 2 * 5, "deliveries with a body each"
+    assert left[-1] == 5, "those of what is running"
+
+
+def test_large_bodies_leave_one_by_one(
+    desk: Desk, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "BODY_BYTES", 100)
+    desk.ledger.record([an_entry(at=desk.clock(), body=b"x" * 80) for _ in range(3)])
+    desk.clock.advance(31 * 86_400)
+    left: list[int] = []
+
+    def rest(_seconds: float) -> None:
+        left.append(held(state_dir)["deliveries"])
+
+    monkeypatch.setattr(history, "time", SimpleNamespace(sleep=rest))
+    desk.ledger.prune(days=30, mebibytes=PLENTY)
+    assert sorted(set(left), reverse=True) == [3, 2, 1, 0]
 
 
 def test_a_delivery_stays_as_long_as_one_of_its_jobs(desk: Desk) -> None:

@@ -1,28 +1,60 @@
 """Pruning: finished jobs, logs and deliveries leave after a while; nothing unfinished does.
 
-Works in small transactions, so that a push never waits long behind it.
+Works in small transactions, with a rest after each, so that a push never waits long behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection, Iterable
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 
+from gitreload.ledger.bodies import KEPT
 from gitreload.ledger.database import Database
-from gitreload.ledger.tables import bodies, deliveries, job_deliveries, jobs, nonces
+from gitreload.ledger.tables import (
+    attempts,
+    bodies,
+    deliveries,
+    job_deliveries,
+    jobs,
+    log_chunks,
+    nonces,
+)
 
-# Rows in one transaction; each may take megabytes of logs along.
+# In one transaction: so many small rows, chunks of logs of up to 16 KiB, and bytes of bodies.
 BATCH = 100
+CHUNKS = 64
+BODY_BYTES = 1024 * 1024
+# After each transaction those who wait to write get their turn: a lock that is free for no time at
+# all is taken again by who has just let it go.
+REST_SECONDS = 0.01
 DAY_SECONDS = 86_400
 MEBIBYTE = 1024 * 1024
 
+# Deletes a few rows; how many.
+_Step = Callable[[Connection], int]
+
 
 def prune(database: Database, now: float, days: int, mebibytes: int) -> int:
-    """Delete what is older than `days`, then the oldest until `mebibytes` hold; rows deleted."""
+    """Delete what is older than `days`, then the oldest until `mebibytes` hold.
+
+    Returns how many nonces, jobs and deliveries were deleted.
+    """
     cutoff = now - days * DAY_SECONDS
     deleted = 0
-    while batch := _prune_nonces(database, now, cutoff):
+    while batch := _step(database, lambda connection: _prune_nonces(connection, now, cutoff)):
         deleted += batch
     while batch := _prune_batch(database, cutoff):
         deleted += batch
@@ -34,44 +66,84 @@ def prune(database: Database, now: float, days: int, mebibytes: int) -> int:
     return deleted
 
 
-def _prune_batch(database: Database, cutoff: float) -> int:
+def _step(database: Database, step: _Step) -> int:
     with database.write(durable=False) as connection:
-        return _prune_jobs(connection, cutoff) + _prune_deliveries(connection, cutoff)
+        deleted = step(connection)
+    time.sleep(REST_SECONDS)
+    return deleted
 
 
-def _prune_nonces(database: Database, now: float, cutoff: float) -> int:
+def _prune_batch(database: Database, cutoff: float) -> int:
+    return _prune_jobs(database, cutoff) + _step(
+        database, lambda connection: _prune_deliveries(connection, cutoff)
+    )
+
+
+def _prune_nonces(connection: Connection, now: float, cutoff: float) -> int:
     # Whatever room they take: to forget one earlier would let a copy in.
     stale = or_(
         nonces.c.fresh_until < now,
         and_(nonces.c.fresh_until.is_(None), nonces.c.seen_at < cutoff),
     )
     oldest = select(nonces.c.id).where(stale).limit(BATCH)
-    with database.write(durable=False) as connection:
-        return connection.execute(delete(nonces).where(nonces.c.id.in_(oldest))).rowcount
+    return connection.execute(delete(nonces).where(nonces.c.id.in_(oldest))).rowcount
 
 
-def _prune_jobs(connection: Connection, cutoff: float) -> int:
-    # Only finished jobs have `finished_at`; their attempts, logs and links go with them.
+def _prune_jobs(database: Database, cutoff: float) -> int:
+    """Delete the oldest finished jobs, but first, piece by piece, what may be much of each."""
+    # Only finished jobs have `finished_at`.
     oldest = (
         select(jobs.c.id)
         .where(jobs.c.finished_at < cutoff)
         .order_by(jobs.c.finished_at)
         .limit(BATCH)
     )
-    return connection.execute(delete(jobs).where(jobs.c.id.in_(oldest))).rowcount
+    with database.read() as connection:
+        leaving = connection.execute(oldest).scalars().all()
+    if not leaving:
+        return 0
+    tried = select(attempts.c.id).where(attempts.c.job_id.in_(leaving))
+    for step in (
+        _some_of(log_chunks, log_chunks.c.attempt_id.in_(tried), CHUNKS),
+        _some_of(attempts, attempts.c.job_id.in_(leaving), BATCH),
+        _some_of(job_deliveries, job_deliveries.c.job_id.in_(leaving), BATCH),
+    ):
+        while _step(database, step):
+            pass
+    gone = delete(jobs).where(jobs.c.id.in_(leaving))
+    return _step(database, lambda connection: connection.execute(gone).rowcount)
+
+
+def _some_of(table: Table, condition: ColumnElement[bool], limit: int) -> _Step:
+    key = table.primary_key.columns
+    some = select(*key).where(condition).limit(limit)
+    query = delete(table).where(tuple_(*key).in_(some))
+    return lambda connection: connection.execute(query).rowcount
 
 
 def _prune_deliveries(connection: Connection, cutoff: float) -> int:
     oldest = (
-        select(deliveries.c.id, deliveries.c.body_id)
+        select(deliveries.c.id, deliveries.c.body_id, deliveries.c.body_size)
         .where(deliveries.c.received_at < cutoff, ~_linked())
         .order_by(deliveries.c.received_at)
         .limit(BATCH)
     )
-    leaving = connection.execute(oldest).all()
+    rows = connection.execute(oldest).all()
+    leaving = rows[: _fitting(row.body_size for row in rows)]
     connection.execute(delete(deliveries).where(deliveries.c.id.in_([row.id for row in leaving])))
     _prune_bodies(connection, {row.body_id for row in leaving})
     return len(leaving)
+
+
+def _fitting(sizes: Iterable[int]) -> int:
+    """How many of bodies of these sizes are enough for one transaction: one at least."""
+    count = total = 0
+    for size in sizes:
+        total += min(size, KEPT)
+        if count and total > BODY_BYTES:
+            break
+        count += 1
+    return count
 
 
 def _prune_bodies(connection: Connection, candidates: Collection[int | None]) -> None:
