@@ -113,6 +113,19 @@ def test_what_could_not_be_written_is_written_later(
     assert text(desk, attempt) == "before\nduring\nthe end\n"
 
 
+def test_one_that_cannot_be_written_hinders_no_other(
+    desk: Desk, attempt: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown, log = desk.ledger.logs.open(999), desk.ledger.logs.open(attempt)
+    for each in (unknown, log):
+        each.write("before")
+    wait_until(lambda: text(desk, attempt) == "before\n")
+    assert "the log of attempt 999 cannot be written now" in caplog.text
+    log.write("after")
+    wait_until(lambda: text(desk, attempt) == "before\nafter\n")
+    desk.ledger.logs.close(log)
+
+
 def test_many_logs_at_once(desk: Desk) -> None:
     desk.push("a", "b", "c")
     claimed = [desk.claim() for _ in range(3)]

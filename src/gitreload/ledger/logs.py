@@ -167,7 +167,20 @@ class LogWriter:
                 logger.warning("the logs of %d attempts wait to be written: %s", len(logs), error)
                 self._dirty = True
                 time.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("logs met an error that should not be; now one by one")
+                self._write_each(logs)
             time.sleep(FLUSH_SECONDS)
+
+    def _write_each(self, logs: list[AttemptLog]) -> None:
+        """Leave the guilty one for its `close`, so that the others are written."""
+        for log in logs:
+            try:
+                self._write([log])
+            except Exception:
+                logger.exception("the log of attempt %d cannot be written now", log.attempt_id)
+                with self._condition:
+                    self._logs.pop(log.attempt_id, None)
 
     def _write(self, logs: list[AttemptLog]) -> None:
         with self._writing:
@@ -179,7 +192,7 @@ class LogWriter:
                 with self._database.write(durable=False) as connection:
                     for log, changes in changed:
                         _apply(connection, log.attempt_id, changes)
-            except LedgerUnavailable:
+            except Exception:
                 for log, changes in changed:
                     log.give_back(changes)
                 raise
