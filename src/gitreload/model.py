@@ -90,7 +90,6 @@ class Delivery(msgspec.Struct, frozen=True):
     switch a hook off after refusals, so that a 404 is safe. `nonces` are what the forge signs once
     only, to be remembered against replays: a request with any that came before is a copy. After
     `fresh_until` (epoch seconds) the time in its signature stops a copy too; None means never.
-    `attempt` counts the forge's tries to deliver this, from 1.
     `proven_by` are the places, among the secrets it was read with, of those that prove it genuine;
     there is none where a Basic credential, a public key or nobody does.
     """
@@ -105,7 +104,6 @@ class Delivery(msgspec.Struct, frozen=True):
     never_disabled: bool = False
     nonces: tuple[str, ...] = ()
     fresh_until: float | None = None
-    attempt: int | None = None
     proven_by: tuple[int, ...] = ()
 
 

@@ -64,17 +64,8 @@ def test_a_push_to_the_cloud() -> None:
                 pusher="ada",
             ),
         ),
-        attempt=1,
         proven_by=(0,),
     )
-
-
-@pytest.mark.parametrize(
-    ("sent", "attempt"),
-    [("3", 3), ("", None), ("-1", None), ("1e3", None), ("\xb2", None), ("9" * 100, None)],
-)
-def test_the_attempt_is_a_number(sent: str, attempt: int | None) -> None:
-    assert understood(cloud().with_headers(X_Attempt_Number=sent)).attempt == attempt
 
 
 def test_the_hooks_uuid_is_no_secret() -> None:

@@ -6,7 +6,6 @@ Signatures: https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/#
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from gitreload.forges.body import (
@@ -33,14 +32,12 @@ secret_fields = ()
 has_ping = False
 
 EVENT = "x-event-key"
-ATTEMPT = "x-attempt-number"
-told_in = (EVENT, ATTEMPT)
+told_in = (EVENT, "x-attempt-number")
 HOOK = "x-hook-uuid"  # names the hook to everyone who sees a delivery, so it proves nothing
 SIGNATURE = "X-Hub-Signature"
 PREFIX = "sha256="
 
 _PLACES = {"branch": "refs/heads/", "tag": "refs/tags/"}
-_ATTEMPT = re.compile(r"[0-9]{1,4}")
 
 
 class _Target(Payload, frozen=True):
@@ -135,7 +132,6 @@ def read(headers: Headers, body: bytes) -> Delivery:
     """Understand an authentic request; raises Malformed."""
     text = json_of(headers, body)
     event = headers.short(EVENT) or "unknown"
-    attempt = headers.short(ATTEMPT) or ""
     pushes: tuple[Push, ...] = ()
     if event == "repo:push":
         pushes = parse(_Push, text).told()
@@ -148,7 +144,6 @@ def read(headers: Headers, body: bytes) -> Delivery:
         hook=hook(headers),
         pushes=pushes,
         ignored=None if event == "repo:push" else f"the event {event} is not a push",
-        attempt=int(attempt) if _ATTEMPT.fullmatch(attempt) else None,
     )
 
 
