@@ -256,8 +256,14 @@ def redacted(forge: str, body: bytes, most: int) -> bytes:
 
 def _sender(headers: Headers, name: str | None, paths: Paths) -> Forge:
     pinned = BY_NAME.get(name) if name is not None else None
-    found = pinned or next((forge for forge in FORGES if forge.recognises(headers)), github)
-    return _with(found, paths)
+    return _with(pinned or _recognised(headers), paths)
+
+
+def _recognised(headers: Headers) -> Forge:
+    for forge in FORGES:
+        if forge.recognises(headers):
+            return forge
+    return github
 
 
 def _with(forge: Forge, paths: Paths) -> Forge:
