@@ -52,12 +52,12 @@ class TestList:
 
 
 class TestWidth:
-    """Whatever the width, nothing is cut."""
+    """A table, as long as there is room for one."""
 
-    def on_a_terminal(self, host: Host, columns: int) -> str:
+    def on_a_terminal(self, host: Host, columns: int, *args: str) -> str:
         ours, theirs = os.openpty()
         env = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
-        with host.command("list", stdout=theirs, env=env) as command:
+        with host.command(*(args or ("list",)), stdout=theirs, env=env) as command:
             os.close(theirs)
             shown = b""
             try:
@@ -81,6 +81,32 @@ class TestWidth:
             [f"checkout  {name}", f"remote    {host.remote.url}", "branch    main"]
             for name in ("a-directory-with-a-long-name", "course")
         ]
+
+    @pytest.mark.usefixtures("utc")
+    def test_at_80_columns_it_is_a_table_of_short_forms(self, host: Host, book: Book) -> None:
+        git(
+            "remote",
+            "set-url",
+            "origin",
+            "https://git.example/You/course",
+            cwd=host.repodir / "course",
+        )
+        host.done("sync", "course")
+        book.succeed(book.begin())
+        host.done("sync", "course")
+        book.fail(book.begin(), "course.xml:1:1: " + "a long story " * 20)
+        head = git("rev-parse", "HEAD", cwd=course)[:8]
+        heads, row = self.on_a_terminal(host, 80).splitlines()
+        assert heads.split()[3:] == ["REVISION", "RESULT", "WHEN", "JOB"]
+        name, remote, branch, revision, result, *when, job = row.split()
+        assert (name, remote, branch) == ("course", "git.example/You/course", "main")
+        assert (revision, result, job) == (head, "failed", "2")
+        assert [*map(len, when)] == [len("12-31"), len("23:59")]
+        listed = self.on_a_terminal(host, 80, "jobs")
+        assert listed.startswith("JOB STATE     ACTION CHECKOUT QUEUED")
+        assert "…" in listed
+        assert len(listed.splitlines()) < 8
+        assert max(map(len, listed.splitlines())) <= 80
 
     def test_elsewhere_rows_are_lines_and_aligned_also_in_other_scripts(self, host: Host) -> None:
         name = "課程-with-a-name-that-is-rather-long"

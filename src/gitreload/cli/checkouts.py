@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitreload.cli import output
-from gitreload.cli.output import Json, short, state_of, when_in_table, zoned
+from gitreload.cli.output import Brief, Json, short, state_of, url, when_in_table, zoned
 from gitreload.cli.state import ledger_exists, load_settings, open_ledger
 from gitreload.model import Checkout, GitreloadError
 
@@ -52,7 +52,7 @@ def list_checkouts(as_json: Json = False) -> None:
 def _print(rows: Sequence[_Listed]) -> None:
     output.table(
         (
-            *("checkout", "remote", "branch", "revision", "last result"),
+            *("checkout", "remote", "branch", "revision", Brief("last result", "result")),
             *(zoned("when"), "job", "problem"),
         ),
         [_row(*row) for row in rows],
@@ -60,18 +60,16 @@ def _print(rows: Sequence[_Listed]) -> None:
 
 
 def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) -> tuple[str, ...]:
-    from gitreload.remotes import mask
-
     job = record.last_job if record else None
     return (
         checkout.directory,
-        mask(checkout.origin or ""),
+        url(checkout.origin),
         checkout.follows or "",
         short(head),
         state_of(job) if job else "",
         when_in_table(job.finished_at or job.started_at or job.queued_at) if job else "",
         str(job.id) if job else "",
-        checkout.problem or "",
+        Brief.cut(checkout.problem or ""),
     )
 
 

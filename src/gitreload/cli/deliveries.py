@@ -15,7 +15,7 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.arguments import LIMIT, one_of, row_number
 from gitreload.cli.errors import UsageError
-from gitreload.cli.output import Json, moved, say, when, when_in_table, zoned
+from gitreload.cli.output import Brief, Json, moved, say, when, when_in_table, zoned
 from gitreload.cli.state import existing_ledger, ledger_exists, load_settings, open_ledger
 from gitreload.model import GitreloadError, Outcome
 
@@ -131,8 +131,8 @@ def _moment(text: str) -> float:
 def _list(found: Iterable[Received]) -> None:
     output.table(
         (
-            *("delivery", zoned("received"), "forge", "event", "repository"),
-            *("action", "outcome", "reason"),
+            *(Brief("delivery", "no"), zoned("received"), "forge", Brief("event", "")),
+            *("repository", Brief("action", ""), "outcome", "reason"),
         ),
         [_row(each) for each in found],
     )
@@ -147,7 +147,7 @@ def _row(each: Received) -> tuple[str, ...]:
         each.repository or "",
         each.action,
         each.outcome,
-        each.detail,
+        Brief.cut(each.detail),
     )
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from unicodedata import combining, east_asian_width
 
 import typer
@@ -20,11 +20,15 @@ import typer
 from gitreload.model import Job, State
 from gitreload.visible import visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 SHORT = 12
-# Cells up to this length are not broken.
-WHOLE = 20
+# Of what is long by nature, so much is shown where there is little room.
+LONGEST_BRIEF = 60
+SHORTEST = 8
 # Where a row is a line, columns are aligned up to this width.
 WIDEST = 60
 _STYLES = {
@@ -34,6 +38,41 @@ _STYLES = {
     "running": "cyan",
     "interrupted": "yellow",
 }
+
+
+class Brief(str):
+    """A cell that has a shorter form, for narrow terminals.
+
+    In the head of a column, a form that is empty leaves the column out there.
+    """
+
+    __slots__ = ("brief",)
+    brief: str
+
+    def __new__(cls, text: str, brief: str) -> Self:
+        cell = super().__new__(cls, text)
+        cell.brief = brief
+        return cell
+
+    @classmethod
+    def cut(cls, text: str) -> Brief:
+        """A long sentence, of which the start has to do."""
+        return cls(text, text if len(text) <= LONGEST_BRIEF else f"{text[: LONGEST_BRIEF - 1]}…")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Layout:
+    """Of a table on a terminal: cells up to `whole` columns are not broken."""
+
+    whole: int
+    gap: int
+
+    def width(self, rows: Sequence[Sequence[str]]) -> int:
+        """The least that the table takes."""
+        return sum(min(width, self.whole) + self.gap for width in _widths(rows)) - self.gap
+
+
+_WIDE, _NARROW = _Layout(20, 2), _Layout(12, 1)
 
 
 def say(text: str) -> None:
@@ -80,35 +119,48 @@ def facts(pairs: Sequence[tuple[str, str | None]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows below a heading; nothing is cut.
+    """Rows below a heading.
 
-    On a terminal long cells are folded, and where even that is too wide each row is a block of
-    lines; elsewhere a row is a line.
+    On a terminal long cells are folded; where that is too wide, `Brief` cells are so; and where
+    even that is, each row is a block of lines. Elsewhere a row is a line, and nothing is short.
     """
-    every = [[column.upper() for column in columns], *([*map(visible, row)] for row in rows)]
-    # A column that says nothing anywhere only takes room.
-    kept = [index for index in range(len(columns)) if any(row[index] for row in every[1:])]
-    cells = [[row[index] for index in kept] for row in every]
-    if sys.stdout.isatty():
-        _rich_table(cells)
-    else:
-        _plain_table(cells)
-
-
-def _rich_table(rows: Sequence[Sequence[str]]) -> None:
+    full = _said([columns, *rows])
+    if not sys.stdout.isatty():
+        _plain_table(full)
+        return
     # Slow to load, and of use on a terminal only. It heeds NO_COLOR.
     from rich.console import Console
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    brief = _said([[*map(_brief, row)] for row in (columns, *rows)])
+    if _WIDE.width(full) <= console.width:
+        _draw(console, full, _WIDE)
+    elif _NARROW.width(brief) <= console.width:
+        _draw(console, brief, _NARROW)
+    else:
+        _blocks(full)
+
+
+def _said(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells as they are shown, without columns that have no head or say nothing anywhere."""
+    head, *cells = rows
+    said = [name and any(row[index] for row in cells) for index, name in enumerate(head)]
+    shown = [[name.upper() for name in head], *([*map(visible, row)] for row in cells)]
+    return [[cell for cell, kept in zip(row, said, strict=True) if kept] for row in shown]
+
+
+def _brief(cell: str) -> str:
+    return cell.brief if isinstance(cell, Brief) else cell
+
+
+def _draw(console: Console, rows: Sequence[Sequence[str]], layout: _Layout) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(markup=False, emoji=False, highlight=False)
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    widths = _widths(rows)
-    for head, width in zip(rows[0], widths, strict=True):
-        drawn.add_column(head, overflow="fold", no_wrap=width <= WHOLE)
-    if sum(min(width, WHOLE) + 2 for width in widths) > console.width:
-        _blocks(rows)
-        return
+    drawn = Table(box=None, pad_edge=False, padding=(0, layout.gap, 0, 0), header_style="bold")
+    for head, width in zip(rows[0], _widths(rows), strict=True):
+        least = min(width, layout.whole)
+        drawn.add_column(head, overflow="fold", no_wrap=width == least, min_width=least)
     for row in rows[1:]:
         drawn.add_row(*(Text(cell, _STYLES.get(cell.rpartition(", ")[2], "")) for cell in row))
     console.print(drawn)
@@ -156,12 +208,13 @@ def when_in_table(seconds: float | None) -> str:
     """Local time by the offset that `zoned` puts into the column's head; "" for None."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds, _now().tzinfo).strftime("%Y-%m-%d %H:%M:%S")
+    local = datetime.fromtimestamp(seconds, _now().tzinfo)
+    return Brief(local.strftime("%Y-%m-%d %H:%M:%S"), local.strftime("%m-%d %H:%M"))
 
 
 def zoned(head: str) -> str:
     """The head of a column of times."""
-    return f"{head} (UTC{_now().isoformat()[-6:]})"
+    return Brief(f"{head} (UTC{_now().isoformat()[-6:]})", head)
 
 
 def _now() -> datetime:
@@ -178,14 +231,22 @@ def took(start: float | None, end: float | None) -> str:
 
 
 def short(revision: str | None) -> str:
-    return (revision or "")[:SHORT]
+    return Brief((revision or "")[:SHORT], (revision or "")[:SHORTEST])
 
 
 def moved(before: str | None, after: str | None) -> str:
     """Two revisions as "from → to", one where they are the same; "" where there is none."""
     if after is None or before in (None, after):
         return short(after)
-    return f"{short(before)} → {short(after)}"
+    return Brief(f"{short(before)} → {short(after)}", _brief(short(after)))
+
+
+def url(remote: str | None) -> str:
+    """A remote, without its credentials."""
+    from gitreload.remotes import mask
+
+    masked = mask(remote or "")
+    return Brief(masked, masked.rpartition("://")[2])
 
 
 def state_of(job: Job) -> str:

@@ -10,6 +10,7 @@ from gitreload.cli import output
 from gitreload.cli.arguments import LIMIT, JobNumber, one_of
 from gitreload.cli.errors import FAILED, UsageError
 from gitreload.cli.output import (
+    Brief,
     Json,
     moved,
     say,
@@ -78,7 +79,7 @@ def jobs(
 def _show_jobs(jobs: list[Job]) -> None:
     output.table(
         (
-            *("job", "state", "action", "checkout", "reason"),
+            *("job", "state", "action", "checkout", Brief("reason", "")),
             *(zoned("queued"), "took", "revision", "error"),
         ),
         [_job_row(job) for job in jobs],
@@ -95,7 +96,7 @@ def _job_row(job: Job) -> tuple[str, ...]:
         when_in_table(job.queued_at),
         took(job.started_at, job.finished_at),
         moved(job.from_revision, job.to_revision),
-        job.error or "",
+        Brief.cut(job.error or ""),
     )
 
 

@@ -34,7 +34,14 @@ def config(
         return
     output.table(
         ("key", "value", "source"),
-        [(key, json.dumps(value, ensure_ascii=False), source) for key, value, source in values],
+        [(key, _shown(value, source), source) for key, value, source in values],
     )
     for warning in loaded.warnings:
         output.note(f"warning: {warning}")
+
+
+def _shown(value: object, source: str) -> str:
+    # What nobody has set fills a screen and tells nothing; --json has it.
+    if source == "default" and isinstance(value, dict) and value:
+        return "{…}"
+    return json.dumps(value, ensure_ascii=False)
