@@ -84,13 +84,8 @@ class TestWidth:
 
     @pytest.mark.usefixtures("utc")
     def test_at_80_columns_it_is_a_table_of_short_forms(self, host: Host, book: Book) -> None:
-        git(
-            "remote",
-            "set-url",
-            "origin",
-            "https://git.example/You/course",
-            cwd=host.repodir / "course",
-        )
+        course = host.repodir / "course"
+        git("remote", "set-url", "origin", "https://git.example/You/course", cwd=course)
         host.done("sync", "course")
         book.succeed(book.begin())
         host.done("sync", "course")
