@@ -68,12 +68,21 @@ def test_made_up_senders_fill_neither_log_nor_memory(
         refusals.tell(refused(number % 256, hook=str(number)))
     refusals.tell(refused(why="no signature"))
     assert len(caplog.records) == MOST_TOLD_APART + 2
-    refusals.tell_more(all_of_them=True)
-    assert len(caplog.records) == MOST_TOLD_APART + 3
-    assert f"refused {5000 - MOST_TOLD_APART - 1} more" in caplog.records[-1].getMessage()
+    refusals.tell_all()
+    assert len(caplog.records) == MOST_TOLD_APART + 4
+    assert f"refused {5000 - MOST_TOLD_APART - 1} more" in caplog.records[-2].getMessage()
 
 
-def test_they_are_counted_by_reason(refusals: Refusals) -> None:
+def test_they_are_counted_by_reason(refusals: Refusals, caplog: pytest.LogCaptureFixture) -> None:
     for why in ("wrong secret", "clock skew", "wrong secret"):
         refusals.tell(refused(why=why))
     assert refusals.counts == {"wrong secret": 2, "clock skew": 1}
+    refusals.tell_all()
+    assert caplog.messages[-1] == "refused since the start: 1 clock skew, 2 wrong secret"
+
+
+def test_where_nothing_was_refused_nothing_is_told(
+    refusals: Refusals, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals.tell_all()
+    assert caplog.messages == []

@@ -85,14 +85,23 @@ class Refusals:
             self._quiet[key] = _Quiet(time.monotonic(), level, refused)
         logger.log(level, "refused a delivery from %s: %s", refused, refused.message)
 
-    def tell_more(self, *, all_of_them: bool = False) -> None:
+    def tell_all(self) -> None:
+        """Log what was not told yet, and how many there were since the start, by reason."""
+        self._tell_since(time.monotonic())
+        if counts := self.counts:
+            told = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+            logger.warning("refused since the start: %s", told)
+
+    def tell_more(self) -> None:
         """Log how many more there were of those that have been only counted for long enough."""
-        until = time.monotonic() - QUIET_SECONDS
+        self._tell_since(time.monotonic() - QUIET_SECONDS)
+
+    def _tell_since(self, until: float) -> None:
         with self._lock:
             # In the order in which they began.
             over = []
             for key, quiet in self._quiet.items():
-                if quiet.since > until and not all_of_them:
+                if quiet.since > until:
                     break
                 over.append(key)
             ended = [self._quiet.pop(key) for key in over]
