@@ -32,6 +32,29 @@ print(os.waitpid(child, 0)[1], forks.whole.locked())
     assert run(code) == "0 False\n"
 
 
+def test_a_fork_during_the_first_request_leaves_the_child_its_own() -> None:
+    code = """
+import os, signal, threading
+from gitreload.web import wsgi
+begun, parent, build = threading.Event(), os.getpid(), wsgi.build
+def slow(*args, **options):
+    if os.getpid() == parent:
+        begun.set()
+        threading.Event().wait()
+    return build(*args, **options)
+wsgi.build = slow
+threading.Thread(target=wsgi.application, args=({}, None), daemon=True).start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    wsgi._adapter.get()
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+    assert run(code) == "0\n"
+
+
 def test_nobody_forks_while_a_child_is_started() -> None:
     code = """
 import os, sys
