@@ -77,7 +77,7 @@ class Keeper:
             self._attend("take worker slots", self._fill_slots)
             self._attend("remove old history", self._prune)
             self._refusals.tell_more()
-            if 0 in self._slots:
+            if (first := self._slots.get(0)) is not None and first.is_alive():
                 self._leads()
             self._stopping.wait(TICK_SECONDS)
 
