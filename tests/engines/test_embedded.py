@@ -50,6 +50,15 @@ def test_a_pipe_that_is_full_holds_wake_ups_enough(tmp_path: Path) -> None:
     os.close(reader)
 
 
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "wake").write_text("in the way")
+    wake_all(tmp_path / "wake")
+    assert "no process can be woken" in caplog.text
+    assert "Not a directory" in caplog.text
+
+
 def test_what_is_in_the_way_is_told_and_others_are_woken(
     tmp_path: Path, engine: EmbeddedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:

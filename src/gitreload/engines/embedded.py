@@ -123,10 +123,16 @@ class EmbeddedEngine:
 
 
 def wake_all(pipes: Path, *, except_for: str | None = None) -> None:
-    """Write a byte into the pipe of every process that listens below `pipes`."""
+    """Write a byte into the pipe of every process that listens below `pipes`.
+
+    What cannot be woken is told in the log only: it looks by itself every second.
+    """
     try:
         waiting = list(pipes.iterdir())
     except FileNotFoundError:
+        return
+    except OSError as error:
+        logger.warning("no process can be woken, as %s cannot be read: %s", pipes, error.strerror)
         return
     for path in waiting:
         if path.name == except_for:
@@ -136,7 +142,6 @@ def wake_all(pipes: Path, *, except_for: str | None = None) -> None:
         except OSError as error:
             # ENXIO: nobody reads it; its process died and will be reaped. ENOENT: reaped just now.
             if error.errno not in (errno.ENXIO, errno.ENOENT):
-                # What is recorded is recorded: that process will see it when it looks by itself.
                 logger.warning("a process cannot be woken through %s: %s", path, error.strerror)
             continue
         try:
