@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import shutil
 import threading
 import time
@@ -19,7 +21,8 @@ from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Ledger, LedgerUnavailable
 from gitreload.model import Action, Delivery, Outcome, Push
 from gitreload.receiver import Receipt, Receiver, ReceiverBusy
-from helpers import Remote, git, wait_until
+from gitreload.second_look import Reached
+from helpers import Remote, counts, git, wait_until
 
 FOREIGN = "https://forge.example/other/repository"
 
@@ -59,11 +62,14 @@ class Desk:
         self.checkouts.look()
         self.checkouts.looks.clear()
         self.wakes = 0
+        self.wake_error: Exception | None = None
         self.receiver = Receiver(self.ledger, lambda: self.checkouts, self.wake)
         self.receiver.start()
 
     def wake(self) -> None:
         self.wakes += 1
+        if self.wake_error is not None:
+            raise self.wake_error
 
     def push(self, ref: str = "refs/heads/main", url: str = "", *, deleted: bool = False) -> Push:
         return Push(ref, (url or self.url,), deleted=deleted)
@@ -89,7 +95,7 @@ class Desk:
 def desk(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Desk]:
     made = Desk(tmp_path, empty_ledger, remote)
     yield made
-    made.receiver.stop()
+    made.receiver.stop(30)
     made.ledger.close()
 
 
@@ -183,6 +189,63 @@ class TestSecondLook:
         wait_until(lambda: "staging" in self.jobs(desk))
         assert "has to wait: the disk is full" in caplog.text
 
+    def test_what_it_reached_before_it_failed_is_not_queued_again(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(second_look, "RETRY_SECONDS", 0.05)
+        monkeypatch.setattr(second_look, "PAUSE_SECONDS", 0.0)
+        monkeypatch.setattr(second_look, "LOOK_SHARE", 1.0)
+        calls: list[int] = []
+
+        def fails_at_the_second(delivery: int, *_: Any) -> None:
+            calls.append(delivery)
+            if len(calls) == 2:
+                raise LedgerUnavailable("the disk is full")
+
+        monkeypatch.setattr(desk.ledger, "reach", fails_at_the_second)
+        desk.receiver._second_look.note(
+            Reached(number, action, desk.push(), (), None)
+            for number, action in ((1, Action.IMPORT), (2, Action.UPDATE))
+        )
+        wait_until(lambda: len(calls) == 3)
+        desk.receiver.stop(30)
+        assert calls == [1, 2, 2]
+
+    def test_a_delivery_that_was_pruned_meanwhile_ends_nothing(
+        self,
+        desk: Desk,
+        staging: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(second_look, "PAUSE_SECONDS", 0.0)
+        monkeypatch.setattr(second_look, "LOOK_SHARE", 1.0)
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        gone = Reached(999, Action.UPDATE, desk.push(), (), None)
+        desk.receiver._second_look.note([gone])
+        wait_until(lambda: "delivery 999 cannot be linked" in caplog.text)
+        desk.receipt(desk.push())
+        wait_until(lambda: "staging" in self.jobs(desk), what="the next second look")
+
+    def test_an_error_that_should_not_be_ends_nothing(
+        self, desk: Desk, staging: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(second_look, "PAUSE_SECONDS", 0.0)
+        monkeypatch.setattr(second_look, "LOOK_SHARE", 1.0)
+        git("remote", "set-url", "origin", desk.url, cwd=staging)
+        looked = threading.Event()
+
+        def broken() -> None:
+            looked.set()
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(desk.checkouts, "look", broken)
+            desk.receipt(desk.push())
+            assert looked.wait(30)
+        desk.receipt(desk.push())
+        wait_until(lambda: "staging" in self.jobs(desk), what="the next second look")
+
     def test_it_reaches_only_what_the_delivery_may_act_on(
         self, desk: Desk, staging: Path, remote: Remote
     ) -> None:
@@ -193,14 +256,14 @@ class TestSecondLook:
         delivery = Delivery("github", "push", pushes=(desk.push(),))
         arrival = Arrival(delivery, Action.UPDATE, 1.0, None, (), b"{}")
         asyncio.run(desk.receiver.receive(arrival, grant))
-        desk.receiver.stop()
+        desk.receiver.stop(30)
         assert set(self.jobs(desk)) == {"course", "second"}
 
     def test_it_is_taken_before_the_receiver_ends(self, desk: Desk, staging: Path) -> None:
         git("remote", "set-url", "origin", desk.url, cwd=staging)
         for _ in range(2):
             desk.receipt(desk.push())
-        desk.receiver.stop()
+        desk.receiver.stop(30)
         assert "staging" in self.jobs(desk)
 
 
@@ -324,6 +387,58 @@ def test_a_repodir_that_hangs_is_answered_before_the_forge_gives_up(
     desk.checkouts.hang.set()
 
 
+def test_a_look_that_hangs_keeps_no_bodies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[int] = []
+
+    class Body(bytes):
+        def __del__(self) -> None:
+            gone.append(1)
+
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.05)
+    go_on = threading.Event()
+    monkeypatch.setattr(desk.checkouts, "look", lambda: go_on.wait(30))
+    foreign = Delivery("github", "push", pushes=(desk.push(url=FOREIGN),))
+
+    async def miss() -> None:
+        arrival = Arrival(foreign, Action.UPDATE, 1.0, None, (), Body(b"{}"))
+        with pytest.raises(ReceiverBusy, match="REPODIR"):
+            await desk.receiver.receive(arrival)
+
+    for _ in range(5):
+        asyncio.run(miss())
+    gc.collect()
+    assert len(gone) >= 4, "all but the last, whose thread waits for the next"
+    go_on.set()
+
+
+def test_what_hangs_is_left_behind_at_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        looking.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(desk.checkouts, "look", hang)
+    desk.receipt(desk.push())
+    assert looking.wait(30)
+    desk.receiver.stop(0.05)
+    assert "ends without waiting for what hangs (second look)" in caplog.text
+    go_on.set()
+
+
+def test_what_is_on_disk_is_told_even_if_no_worker_can_be_woken(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.wake_error = OSError(errno.EMFILE, "Too many open files")
+    pushes = [Delivery("github", "push", pushes=(desk.push(),))] * 3
+    outcomes = [each.outcome for each in desk.receive(*pushes) if isinstance(each, Receipt)]
+    assert outcomes == [Outcome.QUEUED, Outcome.COALESCED, Outcome.COALESCED]
+    assert counts(desk.ledger) == (3, 1), "nothing twice"
+    assert "workers could not be woken" in caplog.text
+
+
 def test_a_ledger_that_is_away_promises_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,7 +452,7 @@ def test_a_ledger_that_is_away_promises_nothing(
 
 
 def test_a_receiver_that_stopped_says_so(desk: Desk) -> None:
-    desk.receiver.stop()
+    desk.receiver.stop(30)
     [busy] = desk.receive(Delivery("github", "ping", ping=True))
     assert isinstance(busy, ReceiverBusy)
     assert "stopping" in str(busy)

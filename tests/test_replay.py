@@ -54,7 +54,7 @@ class Desk:
         receiver = Receiver(self.ledger, lambda: self.checkouts, lambda: None)
         receiver.start()
         receipt = asyncio.run(receiver.receive(arrival))
-        receiver.stop()
+        receiver.stop(30)
         return self.received(receipt.delivery)
 
     def received(self, number: int) -> Received:

@@ -13,6 +13,7 @@ import pytest
 from gitreload import config, keeper, runtime
 from gitreload.checkouts import RepodirError
 from gitreload.ledger import Ledger, LedgerUnavailable
+from gitreload.locks import Lock, slot_path
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.runtime import Runtime
 from helpers import wait_until
@@ -128,6 +129,7 @@ class TestReady:
         wait_until(lambda: is_ready(made))
         assert made.receiver is not None
         made.receiver._look.stop()
+        made.receiver._look.thread.join()
         with pytest.raises(PermanentError, match=r"ended unexpectedly \(looks\): restart"):
             made.ready()
         made.stop(5)
@@ -190,6 +192,41 @@ def test_one_duty_that_fails_keeps_no_other_from_being_done(
     told = "cannot recover the jobs of dead workers now: the disk is full"
     assert caplog.messages.count(told) == 1
     assert "cannot look for jobs to cancel now: an error that should not be" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_lost_the_first_slot_leads_no_more(
+    made: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def end(*_: object) -> None:
+        ended.set()
+        raise SystemExit  # ends the worker's thread
+
+    leads: list[int] = []
+    ticks: list[int] = []
+
+    def tick(_: Ledger) -> tuple[int, ...]:
+        ticks.append(1)
+        return ()
+
+    monkeypatch.setattr(Ledger, "claim", end)
+    monkeypatch.setattr(Runtime, "_lead", lambda _: leads.append(1))
+    monkeypatch.setattr(Ledger, "prune", lambda *_: None)
+    made.start()
+    assert ended.wait(30)
+    slot = wait_until(lambda: Lock.take(slot_path(tmp_path / "state", 0)), what="a free slot")
+    monkeypatch.setattr(Ledger, "cancelling", tick)
+
+    def after_ticks(number: int) -> int:
+        until = len(ticks) + number
+        wait_until(lambda: len(ticks) >= until)
+        return len(leads)
+
+    assert after_ticks(2) == after_ticks(3)
+    slot.release()
+    made.stop(5)
 
 
 def test_of_several_the_one_that_gets_the_first_slot_tells_the_rest(

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -42,6 +44,7 @@ SENTENCES = {
     Outcome.REFUSED: "refused: {1}",
 }
 COPY = "this very request came before, so nothing is done again"
+STOPPING = "gitreload is stopping; deliver again in a moment"
 
 
 class ReceiverBusy(Exception):  # noqa: N818 - a state of the world
@@ -81,25 +84,50 @@ class Receiver:
         self._record: GroupCommit[Asked, Receipt | None] = GroupCommit(
             self._write, "ledger", DEADLINE_SECONDS
         )
-        # Misses wait for a look at all of REPODIR, in a thread of their own; hits for none.
-        self._look: GroupCommit[Asked, None] = GroupCommit(self._look_again, "looks")
+        # Misses wait for a look at all of REPODIR, in a thread of their own; hits for none. What
+        # waits there is nothing but the waiting: a look that hangs must not hold bodies.
+        self._look: GroupCommit[None, None] = GroupCommit(
+            self._look_again, "looks", DEADLINE_SECONDS
+        )
         self._looked_at = 0.0
+        self._named: GroupCommit[Sequence[Push], frozenset[str]] = GroupCommit(
+            self._names, "names", DEADLINE_SECONDS
+        )
         self._second_look = SecondLook(ledger, checkouts, wake)
 
     def start(self) -> None:
-        self._record.start()
-        self._look.start()
+        for group in self._groups:
+            group.start()
         self._second_look.start()
 
     @property
     def threads(self) -> list[threading.Thread]:
         """Those without which nothing is received."""
-        return [self._record.thread, self._look.thread, self._second_look.thread]
+        return [*(group.thread for group in self._groups), self._second_look.thread]
 
-    def stop(self) -> None:
-        self._look.stop()
-        self._record.stop()
+    def stop(self, seconds: float) -> None:
+        """Write what has arrived, look for what else that reaches, then end.
+
+        Whatever hangs is left behind after so many `seconds`, and told in the log.
+        """
+        deadline = time.monotonic() + seconds
+        for group in self._groups:
+            group.stop()
+        for group in self._groups:
+            group.thread.join(max(0.0, deadline - time.monotonic()))
         self._second_look.stop()
+        self._second_look.thread.join(max(0.0, deadline - time.monotonic()))
+        left = [thread.name for thread in self.threads if thread.is_alive()]
+        if left:
+            logger.warning(
+                "ends without waiting for what hangs (%s): look whether REPODIR or the ledger's "
+                "disk answers",
+                ", ".join(left),
+            )
+
+    @property
+    def _groups(self) -> tuple[GroupCommit[Any, Any], ...]:
+        return self._record, self._look, self._named
 
     async def receive(self, arrival: Arrival, grant: Grant | None = None) -> Receipt:
         """Commit the delivery and its jobs; raises ReceiverBusy where that cannot be done now.
@@ -120,7 +148,7 @@ class Receiver:
             logger.error("a delivery could not be recorded in %g s: %s", DEADLINE_SECONDS, message)
             raise ReceiverBusy(message) from None
         except Stopped:
-            raise ReceiverBusy("gitreload is stopping; deliver again in a moment") from None
+            raise ReceiverBusy(STOPPING) from None
         return receipt
 
     async def names(self, pushes: Sequence[Push]) -> frozenset[str]:
@@ -128,24 +156,28 @@ class Receiver:
 
         Raises ReceiverBusy where they cannot be looked up now.
         """
-        queries = [(urls, "") for urls in dict.fromkeys(push.urls for push in pushes)]
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                matches = await asyncio.to_thread(self._checkouts().match_many, queries)
+            return await self._named.submit(pushes)
         except RepodirError as error:
             raise ReceiverBusy(str(error)) from error
         except TimeoutError:
             raise ReceiverBusy("REPODIR does not answer; look whether it hangs") from None
-        checkouts = [each for match in matches for each in (*match.found, *match.others)]
-        return frozenset(name for each in checkouts for name in (each.directory, *each.aliases))
+        except Stopped:
+            raise ReceiverBusy(STOPPING) from None
+
+    def _names(self, asked: Sequence[Sequence[Push]]) -> list[frozenset[str]]:
+        wanted = [[(push.urls, "") for push in pushes] for pushes in asked]
+        queries = list(dict.fromkeys(chain.from_iterable(wanted)))
+        matches = dict(zip(queries, self._checkouts().match_many(queries), strict=True))
+        return [frozenset(_every_name(matches[query] for query in each)) for each in wanted]
 
     async def _after_a_look(self, asked: Asked) -> Receipt:
-        await self._look.submit(asked)
+        await self._look.submit(None)
         receipt = await self._record.submit(asked)
         assert receipt is not None, "after a look every arrival is recorded"
         return receipt
 
-    def _look_again(self, waiting: Sequence[Asked]) -> list[None]:
+    def _look_again(self, waiting: Sequence[None]) -> list[None]:
         # At most one a second: a flood of foreign pushes must not become a flood of file access.
         time.sleep(max(0.0, self._looked_at + LOOK_SECONDS - time.monotonic()))
         try:
@@ -177,12 +209,19 @@ class Receiver:
                     Reached(record.delivery, one.arrival.action, target.push, targets, one.grant)
                     for target in targets
                 ]
+        self._second_look.note(reached)
         if wake:
-            self._wake()
+            self._wake_workers()
         if logger.isEnabledFor(logging.INFO):
             _tell(asked, receipts)
-        self._second_look.note(reached)
         return receipts
+
+    def _wake_workers(self) -> None:
+        # All is on disk: an error here would have it written again, and answered with a 503.
+        try:
+            self._wake()
+        except Exception:
+            logger.exception("workers could not be woken, and see by themselves what is queued")
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
@@ -213,6 +252,13 @@ def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
     for index, push, query in wanted:
         found.setdefault(index, []).append((push, matches[query]))
     return [_resolved(one, found.get(index, ())) for index, one in enumerate(asked)]
+
+
+def _every_name(matches: Iterable[Match]) -> Iterator[str]:
+    for match in matches:
+        for checkout in (*match.found, *match.others):
+            yield checkout.directory
+            yield from checkout.aliases
 
 
 def _not_followed(push: Push) -> str | None:

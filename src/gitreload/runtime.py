@@ -32,6 +32,8 @@ from gitreload.worker import Stops, Tools
 logger = logging.getLogger(__name__)
 
 START_RETRY_SECONDS = 5.0
+# At a stop, what was received is written in milliseconds, unless a disk hangs: then no longer.
+RECEIVED_SECONDS = 5.0
 # For how long `/readyz` believes that all is well: each look is a durable commit.
 READY_SECONDS = 1.0
 
@@ -112,13 +114,14 @@ class Runtime:
         """Claim no more, let attempts end for `grace` seconds, then end them: they stay queued."""
         with self._beginning:  # a start in another thread is done, or undoes itself when it is
             self._stopping.set()
+        deadline = time.monotonic() + grace
+        if self._engine is not None:
+            self._engine.wake()
         if self.receiver is not None:
-            self.receiver.stop()
-        self.refusals.tell_more(all_of_them=True)
+            self.receiver.stop(min(grace, RECEIVED_SECONDS))
+        self.refusals.tell_all()
         if self._engine is None or self.ledger is None:
             return
-        self._engine.wake()
-        deadline = time.monotonic() + grace
         self._join(deadline)
         self._stops.stop_all()
         self._join(time.monotonic() + 30)

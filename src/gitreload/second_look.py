@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
@@ -66,10 +66,9 @@ class SecondLook:
         self.thread.start()
 
     def stop(self) -> None:
-        """Look for what was noted, then end."""
+        """Have the thread look for what was noted, then end; does not wait for it."""
         self._stopped.set()
         self._news.set()
-        self.thread.join(timeout=30)
 
     def note(self, recorded: Iterable[Reached]) -> None:
         """Look, soon, for more that these deliveries reach. Of pushes alike the newest counts."""
@@ -94,28 +93,44 @@ class SecondLook:
         began = time.monotonic()
         try:
             if noted:
-                self._reach_more(noted.values())
+                self._reach_more(noted)
         except GitreloadError as error:
             logger.warning("a second look for further checkouts has to wait: %s", error)
             with self._lock:
                 self._noted = noted | self._noted
             self._news.set()
             return RETRY_SECONDS
+        except Exception:
+            logger.exception("a second look met an error that should not be, and is left out")
         return max(PAUSE_SECONDS, (time.monotonic() - began) / LOOK_SHARE)
 
-    def _reach_more(self, noted: Collection[Reached]) -> None:
+    def _reach_more(self, noted: dict[Hashable, Reached]) -> None:
+        """Takes out of `noted` what is done: what is left when this raises is to be repeated."""
         checkouts = self._checkouts()
         checkouts.look()
-        matches = checkouts.match_many([(each.push.urls, each.push.branch or "") for each in noted])
+        matches = checkouts.match_many(
+            [(each.push.urls, each.push.branch or "") for each in noted.values()]
+        )
         reached: dict[int, set[str]] = {}
-        for each, match in zip(noted, matches, strict=True):
+        for each, match in zip(list(noted.values()), matches, strict=True):
             allowed = match if each.grant is None else match.only(each.grant.allows)
             known = reached.setdefault(each.delivery, set())
             known.update(target.checkout.path for target in each.targets)
             more = [Target(found, each.push) for found in allowed.found if found.path not in known]
             known.update(target.checkout.path for target in more)
             if more:
-                self._ledger.reach(each.delivery, each.action, more)
-                self._wake()
-                names = ", ".join(target.checkout.directory for target in more)
-                logger.info("delivery %d reaches %s too", each.delivery, names)
+                self._reach(each, more)
+            del noted[each.kind]
+
+    def _reach(self, each: Reached, more: list[Target]) -> None:
+        try:
+            self._ledger.reach(each.delivery, each.action, more)
+            self._wake()
+        except GitreloadError:
+            raise
+        except Exception:
+            # Such as a delivery that was pruned meanwhile: nothing that repeating would mend.
+            logger.exception("delivery %d cannot be linked to what else it reaches", each.delivery)
+            return
+        names = ", ".join(target.checkout.directory for target in more)
+        logger.info("delivery %d reaches %s too", each.delivery, names)

@@ -73,7 +73,7 @@ class _Site:
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
     def close(self) -> None:
-        self.receiver.stop()
+        self.receiver.stop(30)
         self.ledger.close()
         self.loop.close()
         shutil.rmtree(self.folder)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
 from gitreload.ledger import Ledger, LedgerUnavailable, Recorded
 from gitreload.ledger.group import BATCH, GroupCommit, Stopped
 from gitreload.model import Outcome
-from helpers import counts, wait_until
+from helpers import counts
 
 from .builders import Clock, a_checkout, an_entry
+
+T = TypeVar("T")
 
 
 class Book:
@@ -132,37 +135,60 @@ def test_who_gave_up_is_not_replayed(writer: GroupCommit[int, str], book: Book) 
     assert book.batches == [[0], [1, 2, -3], [2], [-3]]
 
 
+class HastyLoop(asyncio.SelectorEventLoop):
+    """Its clock goes forward as far as a test says."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def go_forward(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, HastyLoop)
+    loop.ahead += seconds
+
+
+def in_haste(scene: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        return runner.run(scene)
+
+
 def test_patience_ends_for_those_who_wait_and_begins_anew_for_who_comes_then(book: Book) -> None:
-    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=0.05)
+    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=600)
     writer.start()
 
     async def scene() -> list[str | BaseException]:
         tasks = await submit_behind_a_held_one(writer, book, [1])
+        go_forward(601)
         given_up = await asyncio.gather(*tasks, return_exceptions=True)
         book.open.set()
         return [*given_up, await writer.submit(2)]
 
-    told = asyncio.run(scene())
+    told = in_haste(scene())
     assert [type(one) for one in told] == [TimeoutError, TimeoutError, str]
     assert book.batches == [[0], [2]], "who was told no is not written if that can be helped"
     writer.stop()
 
 
 def test_everyone_has_a_patience_of_their_own(book: Book) -> None:
-    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=0.4)
+    writer: GroupCommit[int, str] = GroupCommit(book.write, "test", patience=600)
     writer.start()
 
     async def scene() -> str:
-        early, _ = await submit_behind_a_held_one(writer, book, [1])
-        await asyncio.sleep(0.2)  # half of it
+        early, next_to_it = await submit_behind_a_held_one(writer, book, [1])
+        go_forward(300)
         late = asyncio.create_task(writer.submit(2))
-        with pytest.raises(TimeoutError):
-            await early
-        await asyncio.sleep(0.02)  # they came within a moment of each other
+        await asyncio.sleep(0)  # it has arrived
+        go_forward(301)
+        for each in (early, next_to_it):
+            with pytest.raises(TimeoutError):
+                await each
         book.open.set()
         return await late
 
-    assert asyncio.run(scene()) == "written 2"
+    assert in_haste(scene()) == "written 2"
     assert book.batches == [[0], [2]]
     writer.stop()
 
@@ -214,14 +240,12 @@ def test_stopping_writes_what_has_arrived_and_refuses_the_rest(book: Book) -> No
 
     async def scene() -> list[str | BaseException]:
         tasks = await submit_behind_a_held_one(writer, book, [1, 2])
-        stopping = threading.Thread(target=writer.stop)
-        stopping.start()
-        wait_until(lambda: writer._stopped)
+        writer.stop()
         tasks.append(asyncio.create_task(writer.submit(3)))
         await asyncio.sleep(0)
         book.open.set()
         told = await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(stopping.join)
+        await asyncio.to_thread(writer.thread.join)
         return list(told)
 
     *written, refused = asyncio.run(scene())

@@ -65,7 +65,7 @@ class Site:
         self.app = build(lambda: self.runtime)
 
     def close(self) -> None:
-        self.receiver.stop()
+        self.receiver.stop(30)
         self.ledger.close()
 
     def jobs(self) -> list[Job]:

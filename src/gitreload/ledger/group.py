@@ -58,14 +58,13 @@ class GroupCommit(Generic[Item, Result]):
         self.thread.start()
 
     def stop(self) -> None:
-        """Write what has arrived, then end."""
+        """Have the thread write what has arrived, then end; does not wait for it."""
         with self._door:
             self._stopped = True
             for turn in self._gathering.values():
                 self._ready.put(turn)
             self._gathering.clear()
             self._ready.put(None)
-        self.thread.join(timeout=30)
 
     async def submit(self, item: Item) -> Result:
         """The result of writing `item`; raises what its own write raised, or Stopped.
