@@ -163,6 +163,16 @@ class TestValues:
         assert settings.repodir == cwd / "home/repos"
         assert settings.edx_platform == cwd / "platform"
 
+    def test_a_secret_that_everybody_may_read_is_warned_about_once(self, cwd: Path) -> None:
+        file = cwd / "secret"
+        file.write_text(SECRET)
+        file.chmod(0o640)
+        told = {"FILE": str(file)}
+        assert load_file(cwd, WEBHOOK_SECRETS=[told]).warnings == ()
+        file.chmod(0o644)
+        [warning] = load_file(cwd, WEBHOOK_SECRETS=[told], BASIC_AUTH={"ada": told}).warnings
+        assert warning.endswith(f"may read the secret in {file}; run: chmod o-r {file}")
+
     def test_a_relative_path_is_warned_about(self, cwd: Path) -> None:
         folder = cwd / "a\x1b"
         folder.mkdir()

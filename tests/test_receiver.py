@@ -285,6 +285,22 @@ def test_misses_that_come_together_share_a_look(
     assert 1 <= len(desk.checkouts.looks) <= 2
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://ada:sesame@forge.example/ada/course.git", "course follows file:///"),
+        (FOREIGN, f"pushed to {FOREIGN}"),
+    ],
+)
+def test_what_is_near_a_miss_is_kept_and_not_answered(desk: Desk, url: str, kept: str) -> None:
+    receipt = desk.receipt(desk.push(url=url))
+    assert receipt.message == "ignored: this repository is not cloned here"
+    recorded = desk.ledger.delivery(receipt.delivery)
+    assert recorded is not None
+    assert kept in recorded.detail
+    assert "sesame" not in recorded.detail
+
+
 def test_looks_come_no_closer_than_their_distance(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,6 +224,11 @@ def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[
         for where, secret in settings.secrets()
         if secret.short
     ]
+    exposed = dict.fromkeys(filter(None, (secret.exposed for _, secret in settings.secrets())))
+    doubts += [
+        f"every user of this machine may read the secret in {file}; run: chmod o-r {file}"
+        for file in exposed
+    ]
     if settings.authenticated and settings.allow_unsigned:
         doubts.append(
             f"{origins['ALLOW_UNSIGNED']}: ALLOW_UNSIGNED does nothing while there is a secret, in "

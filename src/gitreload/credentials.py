@@ -49,6 +49,15 @@ class Secret:
         """Whether it works but is shorter than advised."""
         return len(self._value) < ADVISED
 
+    @property
+    def exposed(self) -> Path | None:
+        """Its file, where every user of this machine may read it."""
+        try:
+            shared = self._file is not None and self._file.stat().st_mode & stat.S_IROTH
+        except OSError:  # as `read` says when it is asked
+            return None
+        return self._file if shared else None
+
     def read(self) -> bytes:
         """The secret now; a file that changed is read again.
 

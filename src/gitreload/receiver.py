@@ -21,6 +21,7 @@ from gitreload.checkouts import Checkouts, Match, RepodirError
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
 from gitreload.ledger.group import GroupCommit, Stopped
 from gitreload.model import Outcome, Push
+from gitreload.remotes import mask
 from gitreload.second_look import Reached, SecondLook
 from gitreload.visible import shown
 
@@ -32,6 +33,8 @@ DEADLINE_SECONDS = 8.0
 LOOK_SECONDS = 1.0
 # How many checkouts, or reasons why none was reached, an answer and the ledger tell.
 MOST_TOLD = 10
+# How many near misses are kept with a delivery.
+MOST_KEPT = 3
 
 
 # What the sender is told: the action, and the checkouts that were reached or why none was.
@@ -228,12 +231,14 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
     """What to record for an arrival, whether its repository is cloned here, and what is near.
 
     `missed`: no checkout follows a branch that was pushed, as far as is known without a look.
+    `answer` is what the sender is told, where the record says more: of the other checkouts here.
     """
 
     entry: Entry
     missed: bool = False
     cloned: bool = True
     near: tuple[str, ...] = ()
+    answer: str | None = None
 
 
 def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
@@ -295,7 +300,11 @@ def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]]) -> Resolved:
         reasons.append("this repository is not cloned here")
     near = tuple(near for _, match in found for near in match.near)[:MOST_TOLD]
     detail = _told(reasons, "; ") or "nothing was pushed"
-    return Resolved(Entry(arrival, detail=detail), missed, cloned, near)
+    if cloned:
+        return Resolved(Entry(arrival, detail=detail), missed)
+    more = near or [f"pushed to {shown(mask(url))}" for push, _ in found for url in push.urls[:1]]
+    kept = "; ".join([detail, *more[:MOST_KEPT]])
+    return Resolved(Entry(arrival, detail=kept), missed, cloned, near, detail)
 
 
 def _refused(grant: Grant, told: Sequence[tuple[Push, Match]]) -> str | None:
@@ -330,5 +339,6 @@ def _receipt(resolved: Resolved, recorded: Recorded) -> Receipt:
     entry = resolved.entry
     for near in resolved.near:
         logger.warning("delivery %d: %s", recorded.delivery, near)
-    message = SENTENCES[recorded.outcome].format(entry.arrival.action, entry.detail)
+    told = resolved.answer or entry.detail
+    message = SENTENCES[recorded.outcome].format(entry.arrival.action, told)
     return Receipt(recorded.outcome, message, recorded.delivery, recorded.jobs, resolved.cloned)

@@ -80,6 +80,6 @@ def _targets(
     checkouts.look()
     [found] = resolve([Asked(arrival)], checkouts)
     if not found.entry.targets:
-        reasons = "; ".join((found.entry.detail, *found.near))
-        raise GitreloadError(f"delivery {delivery.id} reaches no checkout now: {reasons}")
+        why = found.entry.detail
+        raise GitreloadError(f"delivery {delivery.id} reaches no checkout now: {why}")
     return found.entry.targets

@@ -56,7 +56,7 @@ class TestWidth:
 
     def on_a_terminal(self, host: Host, columns: int, *args: str) -> str:
         ours, theirs = os.openpty()
-        env = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+        env = {"COLUMNS": str(columns), "LINES": "25", "TERM": "dumb", "NO_COLOR": "1"}
         with host.command(*(args or ("list",)), stdout=theirs, env=env) as command:
             os.close(theirs)
             shown = b""
