@@ -31,6 +31,15 @@ class TestList:
         # What is really there, whatever the ledger believes.
         assert listed["revision"] == git("rev-parse", "HEAD", cwd=host.repodir / "course")
 
+    def test_two_that_import_one_course_are_warned_about(self, host: Host, book: Book) -> None:
+        host.clone("second")
+        for name in ("course", "second"):
+            host.done("sync", name)
+            assert "warning" not in host.run("list").stderr
+            book.succeed(book.begin())
+        told = host.run("list").stderr
+        assert "warning: course and second import the same course, Org/c/run" in told
+
     def test_a_problem_is_marked_and_credentials_are_not_shown(self, host: Host) -> None:
         course = host.repodir / "course"
         git("remote", "set-url", "origin", "https://ada:sesame@git.example/a/b.git", cwd=course)

@@ -57,6 +57,20 @@ def _print(rows: Sequence[_Listed]) -> None:
         ),
         [_row(*row) for row in rows],
     )
+    for key, names in _shared(rows).items():
+        output.note(
+            f"warning: {' and '.join(names)} import the same course, {key}, so each overwrites the "
+            "other; give them courses of their own in course.xml, or remove one"
+        )
+
+
+def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
+    """The courses that several checkouts have imported, with the names of those."""
+    importing: dict[str, list[str]] = {}
+    for checkout, _, record in rows:
+        if record is not None and record.course_key is not None:
+            importing.setdefault(record.course_key, []).append(checkout.directory)
+    return {key: names for key, names in importing.items() if len(names) > 1}
 
 
 def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) -> tuple[str, ...]:
