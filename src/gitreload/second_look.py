@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # At most one look a second, and for no more than this share of the time.
 PAUSE_SECONDS = 1.0
+# The jobs that the push has just queued go first: both want the same cores and the same disk.
+DELAY_SECONDS = 0.25
 LOOK_SHARE = 0.01
 # How soon a look is repeated that could not be taken, or whose jobs could not be recorded.
 RETRY_SECONDS = 10.0
@@ -82,6 +84,7 @@ class SecondLook:
         last = False
         while not last:
             self._news.wait()
+            self._stopped.wait(DELAY_SECONDS)
             self._news.clear()
             last = self._stopped.is_set()
             self._stopped.wait(self._look())
