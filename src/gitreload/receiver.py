@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -199,7 +199,7 @@ class Receiver:
             )
         )
         receipts: list[Receipt | None] = []
-        reached: list[Reached] = []
+        reached: dict[Hashable, Reached] = {}
         wake = False
         for one, found, now in zip(asked, resolved, ready, strict=True):
             record = next(recorded) if now else None
@@ -207,12 +207,14 @@ class Receiver:
             wake = wake or (record is not None and record.wake)
             # Of a copy of an earlier request nothing comes, nor of what was done before.
             if record is not None and record.jobs and not one.looked:
-                targets = found.entry.targets
-                reached += [
-                    Reached(record.delivery, one.arrival.action, target.push, targets, one.grant)
-                    for target in targets
-                ]
-        self._second_look.note(reached)
+                arrival, targets = one.arrival, found.entry.targets
+                for target in targets:
+                    push = target.push
+                    # In a storm most are alike, and the newest of them is enough.
+                    reached[push.urls, push.ref, arrival.action, id(one.grant)] = Reached(
+                        record.delivery, arrival.action, push, targets, one.grant
+                    )
+        self._second_look.note(reached.values())
         if wake:
             self._wake_workers()
         if logger.isEnabledFor(logging.INFO):

@@ -136,13 +136,18 @@ class Keys(msgspec.Struct, frozen=True):
         return f"Keys({len(self.secrets)} secrets)"
 
     @property
-    def plain(self) -> list[tuple[int, bytes]]:
+    def plain(self) -> tuple[tuple[int, bytes], ...]:
         """The secrets that are HMAC keys or tokens, with their places; an empty one is none."""
-        return [
-            (place, secret)
-            for place, secret in enumerate(self.secrets)
-            if secret and not secret.startswith((SYMMETRIC, PUBLIC))
-        ]
+        return _plain(self.secrets)
+
+
+@lru_cache(maxsize=64)  # the same for nearly every request
+def _plain(secrets: tuple[bytes, ...]) -> tuple[tuple[int, bytes], ...]:
+    return tuple(
+        (place, secret)
+        for place, secret in enumerate(secrets)
+        if secret and not secret.startswith((SYMMETRIC, PUBLIC))
+    )
 
 
 class Unauthentic(Exception):  # noqa: N818 - a finding, not a fault
