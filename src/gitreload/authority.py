@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hmac import compare_digest
 from secrets import token_hex
 
@@ -98,6 +99,8 @@ class Authority:
         self.users = Users(settings.basic_auth)
         self._asks = bool(self.users)
         self.paths = forges.Paths(**settings.standard_paths.model_dump())
+        # They differ only while a secret changes.
+        self._keys = lru_cache(maxsize=8)(self._new_keys)
         self.configured = settings.authenticated
         self.bound = bool(own or pins)
         self.looks_first = bool(own) and len(self._ring.secrets) > MOST_TRIED
@@ -121,15 +124,15 @@ class Authority:
         ring = self._ring if names is None else self._ring_of(names)
         if self._asks and not (basic or self._ring.secrets or self._public):
             raise forges.refuse(headers, body, self.paths, *NO_PASSWORD, forge=forge)
-        keys = forges.Keys(
-            ring.read(),
-            basic=basic,
-            unsigned=local or self._unsigned,  # counts only where there is nothing to prove
-            public=self._public,
-            paths=self.paths,
-        )
+        # What is unsigned counts only where there is nothing to prove.
+        keys = self._keys(ring.read(), basic, local or self._unsigned)
         delivery = forges.read(headers, body, keys, forge=forge, now=now)
         return delivery, self._grant(delivery, ring, basic=basic) if self.bound else None
+
+    def _new_keys(self, secrets: tuple[bytes, ...], basic: bool, unsigned: bool) -> forges.Keys:
+        return forges.Keys(
+            secrets, basic=basic, unsigned=unsigned, public=self._public, paths=self.paths
+        )
 
     def _has_password(self, headers: forges.Headers, body: bytes, forge: str | None) -> bool:
         """Whether a right password came along. Raises Refusal where a wrong one did."""

@@ -12,6 +12,7 @@ from gitreload.addresses import UNKNOWN, parsed
 from gitreload.authority import Users
 from gitreload.config import Settings
 from gitreload.tokens import read_token
+from gitreload.web.bodies import WATCHED
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +27,17 @@ def restore_peer(scope: Scope, receive: Receive) -> None:
     for TRUSTED_PROXIES to say. Other servers leave the peer alone.
     https://www.uvicorn.org/settings/#http
     """
-    for name, _ in scope["headers"]:
-        if name == b"x-forwarded-for":
-            break
-    else:
-        return
+    if WATCHED in scope.get("state", ()) or not _forwarded(scope):
+        return  # where we serve ourselves, nobody takes a header's word
     cycle = getattr(receive, "__self__", None)
     if type(cycle).__module__.startswith("uvicorn."):
         from uvicorn.protocols.utils import get_remote_addr
 
         scope["client"] = get_remote_addr(cycle.transport)  # type: ignore[union-attr]
+
+
+def _forwarded(scope: Scope) -> bool:
+    return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
 def peer_of(scope: Scope) -> str | None:
