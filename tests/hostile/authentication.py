@@ -60,6 +60,18 @@ SOURCEHUT = {
 }
 
 
+GUESSED = (
+    "the signature (X-Hub-Signature-256) was made with another secret: compare this hook's secret"
+)
+
+
+def _with_wrong(place: int) -> str:
+    """The right signature, but for one digit."""
+    digits = list(RIGHT)
+    digits[place] = "0" if digits[place] != "0" else "1"
+    return "".join(digits)
+
+
 def refused(
     name: str, build: Callable[[], bytes], says: str = "", statuses: tuple[int, ...] = (401,)
 ) -> Case:
@@ -160,6 +172,10 @@ SIGNATURES = (
     signature("a signature of blanks", " \t ", "missing"),
     signature("nothing but the name of the digest", "sha256="),
     signature("the beginning of the right digest", RIGHT[:-2]),
+    # Whoever guesses digit by digit learns nothing: how much of it is right changes no answer.
+    signature("a digest of which the first digit is wrong", _with_wrong(7), GUESSED),
+    signature("a digest of which the last digit is wrong", _with_wrong(-1), GUESSED),
+    signature("a digest of which all digits are wrong", WRONG, GUESSED),
     signature("more than the right digest", RIGHT + "00"),
     signature("half a byte", RIGHT[:-1]),
     signature("a second equals sign", RIGHT.replace("=", "=a=")),
