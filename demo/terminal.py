@@ -50,6 +50,9 @@ class Terminal:
             env=self._stage.environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
+            # Ctrl-C is for the demo, which ends it: a Python that has just begun to start would
+            # answer with a traceback.
+            start_new_session=True,
             check=False,
         )
         if done.returncode != expected:

@@ -60,7 +60,9 @@ class TestSend:
         def hang_up() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.recv(65536)
+                request = b""
+                while not request.endswith(b"}"):  # unread bytes would make the answer a reset
+                    request += connection.recv(65536)
                 connection.sendall(answer)
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
