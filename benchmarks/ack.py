@@ -51,11 +51,11 @@ def measure(scratch: Path, *, quick: bool) -> Section:
     return Section(
         "Durable acknowledgement",
         (
-            *_compared("two processes", both, theirs, THROUGHPUT, LATENCY),
+            *compared("two processes", both, theirs, THROUGHPUT, LATENCY),
             _kept("two processes", two, [warm[0], *both]),
-            *_compared("one process", alone, theirs),
+            *compared("one process", alone, theirs),
             _kept("one process", one, [warm[1], *alone]),
-            *_compared("one, updating all the time", updates, theirs),
+            *compared("one, updating all the time", updates, theirs),
             _kept("one, updating all the time", updating, [warm[2], *updates]),
         ),
         f"`wrk -t1 -c{load.CONNECTIONS}` with signed GitHub pushes of {len(delivery.body):,} "
@@ -68,13 +68,14 @@ def measure(scratch: Path, *, quick: bool) -> Section:
     )
 
 
-def _compared(
+def compared(
     what: str,
     ours: Sequence[Load],
     peer: Sequence[Load],
     throughput: Goal | None = None,
     latency: Goal | None = None,
 ) -> list[Row]:
+    """How much was acknowledged a second, and how soon, by us and by a peer."""
     figures = (
         ("acknowledged", lambda load: load.rate, rate, throughput),
         ("p50", lambda load: load.p50, milliseconds, None),

@@ -6,17 +6,16 @@ import subprocess
 from pathlib import Path
 
 from benchmarks import deliveries, load, servers
+from benchmarks.ack import IMPORT_SECONDS, compared
 from benchmarks.fake_platform import Platform
-from benchmarks.load import Load, median
+from benchmarks.load import Load
 from benchmarks.repos import COURSE, Remote
-from benchmarks.table import Section, at_least, compare, milliseconds, rate
+from benchmarks.table import Section, at_least
 
 NEEDS = ("wrk",)
 ROOT = Path(__file__).parents[1]
 # What two runs of the same code differ by.
 AS_FAST = at_least(0.95)
-# Imports take minutes: one is running all the time.
-IMPORT_SECONDS = 600
 
 
 def measure(scratch: Path, revision: str, *, quick: bool) -> Section:
@@ -42,21 +41,7 @@ def measure(scratch: Path, revision: str, *, quick: bool) -> Section:
     ours, theirs = measured.values()
     return Section(
         f"Acknowledgement, against revision {revision}",
-        (
-            compare(
-                "acknowledged",
-                median(ours, lambda load: load.rate),
-                median(theirs, lambda load: load.rate),
-                rate,
-                AS_FAST,
-            ),
-            compare(
-                "p99",
-                median(ours, lambda load: load.p99),
-                median(theirs, lambda load: load.p99),
-                milliseconds,
-            ),
-        ),
+        tuple(compared("one process", ours, theirs, AS_FAST)),
         f"`gitreload serve` of both, with the same dependencies: medians of {rounds} rounds of "
         f"{seconds} s in turns.",
     )

@@ -204,8 +204,10 @@ class TestSecondLook:
 
         monkeypatch.setattr(desk.ledger, "reach", fails_at_the_second)
         desk.receiver._second_look.note(
-            Reached(number, action, desk.push(), (), None)
-            for number, action in ((1, Action.IMPORT), (2, Action.UPDATE))
+            {
+                number: Reached(number, action, desk.push(), (), None)
+                for number, action in ((1, Action.IMPORT), (2, Action.UPDATE))
+            }
         )
         wait_until(lambda: len(calls) == 3)
         desk.receiver.stop(30)
@@ -222,7 +224,7 @@ class TestSecondLook:
         monkeypatch.setattr(second_look, "LOOK_SHARE", 1.0)
         git("remote", "set-url", "origin", desk.url, cwd=staging)
         gone = Reached(999, Action.UPDATE, desk.push(), (), None)
-        desk.receiver._second_look.note([gone])
+        desk.receiver._second_look.note({999: gone})
         wait_until(lambda: "delivery 999 cannot be linked" in caplog.text)
         desk.receipt(desk.push())
         wait_until(lambda: "staging" in self.jobs(desk), what="the next second look")

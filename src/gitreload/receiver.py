@@ -22,7 +22,7 @@ from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded
 from gitreload.ledger.group import GroupCommit, Stopped
 from gitreload.model import Outcome, Push
 from gitreload.remotes import mask
-from gitreload.second_look import Reached, SecondLook
+from gitreload.second_look import Reached, SecondLook, kind
 from gitreload.visible import shown
 
 logger = logging.getLogger(__name__)
@@ -209,12 +209,11 @@ class Receiver:
             if record is not None and record.jobs and not one.looked:
                 arrival, targets = one.arrival, found.entry.targets
                 for target in targets:
-                    push = target.push
                     # In a storm most are alike, and the newest of them is enough.
-                    reached[push.urls, push.ref, arrival.action, id(one.grant)] = Reached(
-                        record.delivery, arrival.action, push, targets, one.grant
+                    reached[kind(arrival.action, target.push, one.grant)] = Reached(
+                        record.delivery, arrival.action, target.push, targets, one.grant
                     )
-        self._second_look.note(reached.values())
+        self._second_look.note(reached)
         if wake:
             self._wake_workers()
         if logger.isEnabledFor(logging.INFO):

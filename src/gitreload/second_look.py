@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping
 
 import msgspec
 
@@ -42,11 +42,10 @@ class Reached(msgspec.Struct, frozen=True, gc=False):
     targets: tuple[Target, ...]
     grant: Grant | None
 
-    @property
-    def kind(self) -> Hashable:
-        """The same for pushes that reach the same."""
-        grant = self.grant and (self.grant.forge, self.grant.holders)
-        return self.push.urls, self.push.branch, self.action, grant
+
+def kind(action: Action, push: Push, grant: Grant | None) -> Hashable:
+    """The same for pushes that reach the same."""
+    return push.urls, push.ref, action, grant and (grant.forge, grant.holders)
 
 
 class SecondLook:
@@ -72,12 +71,11 @@ class SecondLook:
         self._stopped.set()
         self._news.set()
 
-    def note(self, recorded: Iterable[Reached]) -> None:
-        """Look, soon, for more that these deliveries reach. Of pushes alike the newest counts."""
-        noted = {each.kind: each for each in recorded}
-        if noted:
+    def note(self, reached: Mapping[Hashable, Reached]) -> None:
+        """Look, soon, for more that these deliveries reach: of each `kind` the newest."""
+        if reached:
             with self._lock:
-                self._noted.update(noted)
+                self._noted.update(reached)
             self._news.set()
 
     def _run(self) -> None:
@@ -115,7 +113,7 @@ class SecondLook:
             [(each.push.urls, each.push.branch or "") for each in noted.values()]
         )
         reached: dict[int, set[str]] = {}
-        for each, match in zip(list(noted.values()), matches, strict=True):
+        for (alike, each), match in zip(list(noted.items()), matches, strict=True):
             allowed = match if each.grant is None else match.only(each.grant.allows)
             known = reached.setdefault(each.delivery, set())
             known.update(target.checkout.path for target in each.targets)
@@ -123,7 +121,7 @@ class SecondLook:
             known.update(target.checkout.path for target in more)
             if more:
                 self._reach(each, more)
-            del noted[each.kind]
+            del noted[alike]
 
     def _reach(self, each: Reached, more: list[Target]) -> None:
         try:

@@ -65,6 +65,11 @@ def ignored(name: str, says: str, **facts: Any) -> Case:
     return Case(name, lambda _: [github(encoded(push(**facts)))], (200,), says)
 
 
+def azure_of(url: str) -> bytes:
+    """A push to the branch that is followed, of the repository at this address."""
+    return azure({"refUpdates": [{"name": "refs/heads/main"}], "repository": {"remoteUrl": url}})
+
+
 NAMES = (
     named("a name that climbs", "../../../etc"),
     named("a name that is a path", "/etc/passwd"),
@@ -293,22 +298,12 @@ FORGES = (
     ),
     nowhere(
         "Azure DevOps, a look-alike of its address",
-        lambda _: azure(
-            {
-                "refUpdates": [{"name": "refs/heads/main"}],
-                "repository": {"remoteUrl": "https://dev.azure.com.evil.example/Org/_git/course"},
-            }
-        ),
+        lambda _: azure_of("https://dev.azure.com.evil.example/Org/_git/course"),
         200,
     ),
     nowhere(
         "Azure DevOps, a way up as the project",
-        lambda _: azure(
-            {
-                "refUpdates": [{"name": "refs/heads/main"}],
-                "repository": {"remoteUrl": "https://dev.azure.com/Org/../_git/course"},
-            }
-        ),
+        lambda _: azure_of("https://dev.azure.com/Org/../_git/course"),
         200,
     ),
     nowhere(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.types import Message, Scope
+import uvicorn
+from starlette.types import ASGIApp, Message, Scope
 
 from fakes import github
 from fakes.forges import SECRET
@@ -21,11 +25,27 @@ from gitreload.model import Job
 from gitreload.receiver import Receiver
 from gitreload.runtime import Runtime
 from gitreload.web.application import build
-from helpers import Remote
+from helpers import Remote, wait_until
 
 LOOPBACK = "127.0.0.1"
 ELSEWHERE = "203.0.113.7"
 FIELDS = {"msg", "outcome", "delivery", "jobs"}
+
+
+@contextmanager
+def on_a_socket(app: ASGIApp, **options: Any) -> Iterator[int]:
+    """The port where uvicorn serves it; `options` are uvicorn's."""
+    listener = socket.create_server((LOOPBACK, 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, proxy_headers=False, **options)
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    wait_until(lambda: server.started)
+    yield int(listener.getsockname()[1])
+    server.should_exit = True
+    thread.join()
+    listener.close()
 
 
 @dataclass(frozen=True)

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import logging
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-import uvicorn
 
 from fakes.github import github_push, signed
 from gitreload.web import gathering
 from gitreload.web.gathering import GatheringProtocol
-from helpers import wait_until
 
-from .conftest import LOOPBACK, Site
+from .conftest import LOOPBACK, Site, on_a_socket
 
 
 @pytest.fixture
 def port(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The site on a real socket, as `gitreload serve` has it, but with less patience."""
     monkeypatch.setattr(gathering, "LOOK_SECONDS", 0.2)
-    listener = socket.create_server((LOOPBACK, 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            site.app, lifespan="off", log_config=None, proxy_headers=False, http=GatheringProtocol
-        )
-    )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    wait_until(lambda: server.started)
-    yield int(listener.getsockname()[1])
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with on_a_socket(site.app, http=GatheringProtocol) as port:
+        yield port
 
 
 def a_ping() -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import logging
@@ -15,7 +14,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from fakes.forges import SECRET
 from fakes.github import github_push, signed
@@ -28,7 +26,7 @@ from gitreload.web.application import build
 from gitreload.web.bodies import BODY_LIMIT, Body
 from helpers import Remote, counts, wait_until
 
-from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk
+from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk, on_a_socket
 
 ROUTES = ["/", "/gitreload", "/update", "/gitreload/", "/update/"]
 SECRETS_OWN_TEXT = SECRET.decode()
@@ -324,16 +322,8 @@ def test_each_route_has_its_action(unsigned: Site, remote: Remote) -> None:
 @pytest.fixture
 def port(site: Site) -> Iterator[int]:
     """The site on a real socket."""
-    listener = socket.create_server((LOOPBACK, 0))
-    settings = uvicorn.Config(site.app, lifespan="off", log_config=None, proxy_headers=False)
-    server = uvicorn.Server(settings)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    wait_until(lambda: server.started)
-    yield int(listener.getsockname()[1])
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with on_a_socket(site.app) as port:
+        yield port
 
 
 class TestSocket:

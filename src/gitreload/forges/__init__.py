@@ -38,7 +38,7 @@ from gitreload.forges.request import (
 )
 from gitreload.forges.signatures import sha256
 from gitreload.model import Delivery, Push
-from gitreload.remotes import mask
+from gitreload.remotes import MAX_URL, mask
 from gitreload.visible import visible
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "refuse",
 ]
 
-LONGEST_URL = 4096  # characters, as in payloads
 LONGEST_CLAIM = 256  # characters of a repository's name that a log line shows
 
 
@@ -198,7 +197,7 @@ def addressed(pushes: tuple[Push, ...], repository: str | None) -> tuple[Push, .
             "the payload does not tell its repository: let the hook's address do it, such as"
             " …?repo=https://HOST/OWNER/NAME.git"
         )
-    url = repository[:LONGEST_URL]
+    url = repository[:MAX_URL]
     shown = visible(mask(url))
     return tuple(
         push if push.urls else structs.replace(push, urls=(url,), repository=shown)
@@ -310,8 +309,6 @@ def _bound(nonces: tuple[str, ...], secrets: Iterable[bytes]) -> tuple[str, ...]
     Hooks with secrets of their own may be sent the same in all else. And of the signatures of a
     sender that changes its secret, a copy may bring any.
     """
-    if not nonces:
-        return ()
     return tuple(sha256(nonce.encode(), secret) for secret in secrets for nonce in nonces)
 
 
