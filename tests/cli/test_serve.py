@@ -92,7 +92,7 @@ class TestServe:
         host.configure(HOST="192.0.2.1", PORT=1, REPODIR="/no/such/repos")
         with running(host, "serve", "--host", "::1", "--port", "0") as server:
             assert re.fullmatch(r"http://\[::1\]:\d+", server.url)
-            assert "environment variable GITRELOAD_HOST" in server.log
+            server.logs("environment variable GITRELOAD_HOST")
             server.logs("WARNING gitreload.summary: REPODIR /no/such/repos does not exist")
             assert server.end(signal.SIGINT) == 0
 
