@@ -51,12 +51,13 @@ def counts(ledger: Ledger) -> tuple[int, int]:
 class Remote:
     """A bare repository and a work tree that pushes to it: the author's side."""
 
-    def __init__(self, folder: Path, name: str = "course") -> None:
+    def __init__(self, folder: Path, name: str = "course", *options: str) -> None:
+        """`options` are for `git init`."""
         self.bare = folder / f"{name}.git"
         self.work = folder / f"{name}-author"
         folder.mkdir(parents=True, exist_ok=True)
-        git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=folder)
-        git("init", "-q", "-b", "main", str(self.work), cwd=folder)
+        git("init", "-q", "--bare", "-b", "main", *options, str(self.bare), cwd=folder)
+        git("init", "-q", "-b", "main", *options, str(self.work), cwd=folder)
         git("remote", "add", "origin", str(self.bare), cwd=self.work)
 
     @property

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitreload import config, config_sources, logs
 from gitreload.config import Config, ConfigError, Settings, load
-from gitreload.setting_groups import RepoSettings, StandardPaths
+from gitreload.setting_groups import Group, PublishSettings, RepoSettings, StandardPaths
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
@@ -340,6 +340,18 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"WEBHOOK_SECRETS": ["", " \n", "short", 1, None, {}, {"file": "x"}, {"FILE": 1}]}, {}),
     ({"WEBHOOK_SECRETS": [{"FILE": "none"}, {"FILE": "."}, {"FILE": "empty"}]}, {}),
     ({"WEBHOOK_SECRETS": ["whsec_tooshort", "whsec_not/base64!", "whpk_AAAAAAAAAA"]}, {}),
+    ({"REPOS": {"course": {"PUBLISH": "yes", "VALIDATE": "check --all"}}}, {}),
+    ({"REPOS": {"PUBLISH": {"PUBLISH": {"KEEP": 0, "LINKS": "/srv/x", "HARDLINKS": 1}}}}, {}),
+    ({"REPOS": {"course": {"PUBLISH": False, "VALIDATE": ["true"]}}}, {}),
+    ({"REPOS": {"course": {"PUBLISH": True, "VALIDATE": [""]}}}, {}),
+    ({"REPODIR": "/srv", "REPOS": {"a": {"PUBLISH": {"LINK": "/srv/b"}}}}, {}),
+    (
+        {
+            "REPODIR": "/srv/r",
+            "REPOS": {"a": {"PUBLISH": True}, "b": {"PUBLISH": {"LINK": "/srv/published/a"}}},
+        },
+        {},
+    ),
     ({"REPOS": {"course": {"SECRETS": "one", "FORGE": "hub"}}}, {}),
     ({"REPOS": {"course": {"SECRETS": ["short", "long enough to do"], "SECRET": []}}}, {}),
     ({"REPOS": {"course": {"SECRETS": ["long enough to do"]}}}, {}),
@@ -458,7 +470,7 @@ class TestProperties:
         check(place, "{}", environ)
 
 
-def rows(model: type[Settings | RepoSettings | StandardPaths]) -> list[str]:
+def rows(model: type[Group]) -> list[str]:
     """The model's keys as the documentation has them."""
     schema = model.model_json_schema()["properties"]
     return [
@@ -470,7 +482,11 @@ def rows(model: type[Settings | RepoSettings | StandardPaths]) -> list[str]:
 def test_the_documentation_has_every_key_and_default() -> None:
     lines = DOCS.read_text().splitlines()
     tables = [line for line in lines if line.startswith("| `")]
-    assert tables == rows(Settings) + rows(RepoSettings) + rows(StandardPaths)
+    assert tables == [
+        row
+        for group in (Settings, RepoSettings, PublishSettings, StandardPaths)
+        for row in rows(group)
+    ]
 
 
 def test_the_schema_has_every_key_with_a_description() -> None:

@@ -25,6 +25,7 @@ from gitreload.setting_types import Start
 from gitreload.settings import (
     KEYS,
     PATH_KEYS,
+    PUBLISH_KEYS,
     REPO_KEYS,
     STANDARD_PATHS_KEYS,
     Settings,
@@ -81,6 +82,7 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> C
     settings = _validated(raw, start)
     origins = {key: raw.origins.get(key, "default") for key in KEYS}
     _refuse_state_among_checkouts(settings, origins)
+    _refuse_links_in_the_way(settings, origins)
     warnings += _doubtful(settings, raw, origins)
     return Config(settings, raw.path, origins, tuple(visible(warning) for warning in warnings))
 
@@ -165,8 +167,10 @@ def _shown(where: Sequence[int | str]) -> tuple[int | str, ...]:
 def _unknown(where: Sequence[int | str]) -> str:
     from difflib import get_close_matches
 
-    inner = {"REPOS": REPO_KEYS, "STANDARD_PATHS": STANDARD_PATHS_KEYS}
-    known = KEYS if len(where) == 1 else inner[str(where[0])]
+    inner = {"REPOS": REPO_KEYS, "PUBLISH": PUBLISH_KEYS, "STANDARD_PATHS": STANDARD_PATHS_KEYS}
+    # A directory of REPOS may be called as a key is.
+    outer = where[0] if len(where) < 4 else where[2]
+    known = KEYS if len(where) == 1 else inner[str(outer)]
     near = get_close_matches(str(where[-1]).upper(), known, n=1)
     cure = f"did you mean {_dotted((*where[:-1], near[0]))}?" if near else "remove it"
     return f"unknown key {_dotted(where)}; {cure}"
@@ -208,6 +212,29 @@ def _refuse_state_among_checkouts(settings: Settings, origins: Mapping[str, str]
             f"({origins['REPODIR']}), where updates remove what is not in git; "
             "choose another directory"
         )
+
+
+def _refuse_links_in_the_way(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Raise ConfigError where two are published as one, or one where updates remove things."""
+    repodir = os.path.normpath(settings.repodir)
+    links: dict[str, Path] = {}
+    for directory, repo in settings.repos.items():
+        if repo.publish is None:
+            continue
+        link = settings.link(directory)
+        where = f"{origins['REPOS']}: REPOS.{directory}.PUBLISH"
+        if link.is_relative_to(repodir):
+            raise ConfigError(
+                f"{where}: the link {link} must lie outside of REPODIR {repodir} "
+                f"({origins['REPODIR']}), where the checkouts are; set LINK to another place"
+            )
+        for other, taken in links.items():
+            if link.is_relative_to(taken) or taken.is_relative_to(link):
+                raise ConfigError(
+                    f"{where}: the link {link} is in the way of {other}, which is published as "
+                    f"{taken}; set LINK to another place"
+                )
+        links[directory] = link
 
 
 def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[str]:

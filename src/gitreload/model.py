@@ -134,7 +134,8 @@ class Job:
 
     `due_at` is when it may run; `tries` counts attempts that failed for a transient cause;
     `failing` is set once the fast retries are used up. `lags` counts attempts that found the remote
-    behind `wanted`, the `after` of the newest delivery. `force` runs an import even where nothing
+    behind `wanted`, the `after` of the newest delivery. `held` tells that it waits for its checkout
+    to be released. `force` runs an import even where nothing
     changed. `error` is the last failure's sentence. `exclusion` is a key (a course key) that no two
     running jobs share.
     """
@@ -161,6 +162,7 @@ class Job:
     finished_at: float | None = None
     from_revision: str | None = None
     to_revision: str | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

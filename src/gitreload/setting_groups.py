@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitreload import setting_types as types
+from gitreload.setting_types import Between
 
 
 class Group(BaseModel):
@@ -72,6 +73,27 @@ class StandardPaths(Group):
         return self
 
 
+class PublishSettings(Group):
+    """How one checkout is published."""
+
+    link: types.OptionalPath = Field(
+        default=None,
+        description="The symbolic link that leads to the revision that is served; `null` is "
+        "`published/<dir>` beside `REPODIR`.",
+    )
+    keep: Annotated[int, Between(1, 1000)] = Field(
+        default=3, description="How many revisions stay, the newest ones."
+    )
+    grace_seconds: Annotated[float, Between(0, 31536000)] = Field(
+        default=60, description="For how long each stays at least after it was served."
+    )
+    hardlinks: types.Flag = Field(
+        default=False,
+        description="Make unchanged files one file in all revisions: quick and small, but who "
+        "writes into one revision changes all.",
+    )
+
+
 class RepoSettings(Group):
     """What is set for one directory below REPODIR."""
 
@@ -96,6 +118,28 @@ class RepoSettings(Group):
     course_key: types.CourseKey | None = Field(
         default=None, description="The course that an import must be of; another one is refused."
     )
+    publish: Annotated[
+        PublishSettings | None,
+        BeforeValidator(types.switched, json_schema_input_type=PublishSettings | bool | None),
+    ] = Field(
+        default=None,
+        description="`true` or an object: serve each revision whole, from a directory of its own; "
+        "see below.",
+    )
+    validator: types.Command = Field(  # pydantic has a `validate` of its own
+        default=(),
+        alias="VALIDATE",
+        description="A command, as a list, that runs in each revision before it is served, and may "
+        "refuse it by its exit code. Needs `PUBLISH`.",
+    )
+
+    @model_validator(mode="after")
+    def _validates_what_is_published(self) -> Self:
+        if self.validator and self.publish is None:
+            raise types.sentence(
+                "VALIDATE looks at what is published, and PUBLISH is not set; set it to true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_proven(self) -> Self:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
@@ -177,6 +178,19 @@ def _is_variable(value: str) -> bool:
     return bool(named) and not value.startswith("GITRELOAD_")
 
 
+def switched(value: object) -> object:
+    """An object for `true`, None for `false`: what can be on or off, or have settings."""
+    if value is None or isinstance(value, bool):
+        return {} if value else None
+    if isinstance(value, (dict, BaseModel)):
+        return value
+    raise PydanticCustomError("form", "expected {form}", {"form": "true, false or an object, {…}"})
+
+
+def _is_command(value: tuple[str, ...]) -> bool:
+    return not value or bool(value[0])
+
+
 def _without_password(value: str) -> str:
     if remotes.mask(value) != value:
         raise sentence("the URL holds a user or password; leave it out, pushes match without it")
@@ -285,5 +299,10 @@ LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None,
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     Form('"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" or null'),
+]
+Command = Annotated[
+    tuple[VariableValue, ...],
+    _only(_is_command),
+    Form('a list of strings, the program first, such as ["/usr/local/bin/check", "--all"]'),
 ]
 Clean = Annotated[Literal["none", "untracked", "ignored"], Form('"none", "untracked" or "ignored"')]

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
-from gitreload.setting_groups import Group, RepoSettings, StandardPaths
+from gitreload.setting_groups import Group, PublishSettings, RepoSettings, StandardPaths
 from gitreload.setting_types import Between, Form, Start
 
 
@@ -181,9 +181,17 @@ class Settings(Group):
         """What is set for a directory below REPODIR, the defaults where nothing is."""
         return self.repos.get(directory) or RepoSettings()
 
+    def link(self, directory: str) -> Path:
+        """Where a directory below REPODIR is published, if it is."""
+        publish = self.repo(directory).publish
+        if publish is not None and publish.link is not None:
+            return Path(os.path.normpath(publish.link))
+        return Path(os.path.normpath(self.repodir)).parent / "published" / directory
+
 
 KEYS = tuple(name.upper() for name in Settings.model_fields)
-REPO_KEYS = tuple(name.upper() for name in RepoSettings.model_fields)
+REPO_KEYS = tuple(str(field.alias) for field in RepoSettings.model_fields.values())
+PUBLISH_KEYS = tuple(name.upper() for name in PublishSettings.model_fields)
 STANDARD_PATHS_KEYS = tuple(name.upper() for name in StandardPaths.model_fields)
 PATH_KEYS = (
     "EDX_PLATFORM",

@@ -1,4 +1,4 @@
-"""A job from claim to report: update the checkout, import the course in it, tell the ledger."""
+"""A job from claim to report: update the checkout, publish it, import it, tell the ledger."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from gitreload.model import (
     Job,
     PermanentError,
 )
+from gitreload.publish import HeldError, Published
+from gitreload.steps import Step
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +203,7 @@ class _Attempt:
             logger.warning("the process group of job %d is not recorded: %s", self.job.id, error)
 
     def act(self) -> _Ending:
-        """Update, then import where the job is an import."""
+        """Update, publish where that is configured, then import where the job is an import."""
         checkout = self._checkout()
         try:
             updated = self._update(checkout)
@@ -214,6 +216,10 @@ class _Attempt:
             self._log.write(note)
         if updated.lagging and self._may_lag:
             return self._lags(f"the remote does not have {self.job.wanted} yet, as announced")
+        try:
+            self._publish(checkout, updated.after)
+        except HeldError as error:
+            return self._held(str(error))
         moved = _moved(updated.before, updated.after)
         if self.job.action is Action.UPDATE:
             return self._succeeded(f"updated: {moved}", None)
@@ -235,6 +241,35 @@ class _Attempt:
             clean_policy=settings.repo(checkout.directory).clean,
             wanted=() if self.job.wanted is None else (self.job.wanted,),
         )
+
+    def _publish(self, checkout: Checkout, revision: str) -> None:
+        settings = self._tools.settings
+        published = Published.of(settings, checkout.directory)
+        if published is None:
+            return
+        validator = Step(
+            "VALIDATE",
+            settings.repo(checkout.directory).validator,
+            checkout,
+            revision,
+            published.served(),
+            settings.subprocess_timeout_minutes * 60,
+        )
+        switched = published.publish(
+            revision,
+            write=lambda folder, index: git.write(
+                checkout,
+                self._runner,
+                revision,
+                folder=folder,
+                index=index,
+                timeout=settings.git_timeout_seconds,
+            ),
+            validate=lambda folder: validator.run(self._runner, str(folder)),
+            may_switch=lambda: not self._ledger.held(self.job),
+        )
+        if switched:
+            self._log.write(f"published as {published.link}")
 
     def _checkout(self) -> Checkout:
         checkout = self._tools.checkouts.get(self.job.directory)
@@ -275,6 +310,12 @@ class _Attempt:
         return _Ending(
             f"{why}; looking again in {delay:.0f} s",
             lambda: self._ledger.postpone(self._claimed, why, delay, lags),
+        )
+
+    def _held(self, why: str) -> _Ending:
+        return _Ending(
+            f"{why}; this job goes on once it is released",
+            lambda: self._ledger.postpone(self._claimed, why, 0, self.job.lags),
         )
 
     def failed(self, error: str) -> _Ending:

@@ -122,6 +122,14 @@ def some_jobs(host: Host, _patch: pytest.MonkeyPatch) -> None:
     ledger.close()
 
 
+def held(host: Host, patch: pytest.MonkeyPatch) -> None:
+    """As with some jobs, and all but the third checkout are held; `course` is published."""
+    some_jobs(host, patch)
+    host.configure(REPOS={"course": {"PUBLISH": True}})
+    for name in ("course", "second"):
+        host.done("hold", name)
+
+
 def no_secret(host: Host, _patch: pytest.MonkeyPatch) -> None:
     host.configure(WEBHOOK_SECRETS=[], HOST="0.0.0.0")
 
@@ -224,6 +232,11 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
         ],
     ),
     (some_jobs, ["retry 2", "cancel 1"]),
+    (held, ["sync course third", "sync --all", "retry 1", "release course", "release second"]),
+    (
+        held,
+        ["rollback course", "rollback course x", "rollback second", "rollback coarse", "hold x"],
+    ),
     (some_jobs, ["backup repos", "backup no/such/copy", "backup state/ledger.sqlite3"]),
     (another_user, ["list", "jobs", "show 1", "sync course"]),
     (network, ["list", "sync course", "serve", "worker"]),

@@ -13,7 +13,18 @@ from typing import Annotated
 import typer
 
 from gitreload import __version__
-from gitreload.cli import backup, checkouts, deliveries, queue, replay, send, serve, settings, sync
+from gitreload.cli import (
+    backup,
+    checkouts,
+    deliveries,
+    holding,
+    queue,
+    replay,
+    send,
+    serve,
+    settings,
+    sync,
+)
 from gitreload.cli.errors import Command, Commands
 
 app = typer.Typer(
@@ -34,6 +45,9 @@ app.command(cls=Command)(queue.logs)
 app.command(cls=Command)(sync.sync)
 app.command(cls=Command)(queue.retry)
 app.command(cls=Command)(queue.cancel)
+app.command(cls=Command)(holding.rollback)
+app.command(cls=Command)(holding.hold)
+app.command(cls=Command)(holding.release)
 app.command(cls=Command)(deliveries.deliveries)
 app.command(cls=Command)(replay.replay)
 app.command(cls=Command)(send.send)

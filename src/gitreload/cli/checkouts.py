@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitreload.cli import output
-from gitreload.cli.output import Brief, Json, short, state_of, url, when_in_table, zoned
+from gitreload.cli.output import (
+    Brief,
+    Json,
+    held_because,
+    short,
+    state_of,
+    url,
+    when_in_table,
+    zoned,
+)
 from gitreload.cli.state import ledger_exists, load_settings, open_ledger
 from gitreload.model import Checkout, GitreloadError
 
@@ -16,8 +25,8 @@ if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import CheckoutRecord
 
-    _Listed = tuple[Checkout, str | None, CheckoutRecord | None]
-    """A checkout, the revision that is checked out, and what the ledger knows of it."""
+    _Listed = tuple[Checkout, str | None, str | None, CheckoutRecord | None]
+    """A checkout, the revisions checked out and served, and what the ledger knows of it."""
 
 
 def list_checkouts(as_json: Json = False) -> None:
@@ -29,7 +38,9 @@ def list_checkouts(as_json: Json = False) -> None:
     settings = load_settings()
     found = Checkouts.of(settings).all()
     known = _known(settings)
-    rows = [(each, revision(each.path), known.get(each.path)) for each in found]
+    rows = [
+        (each, revision(each.path), _served(settings, each), known.get(each.path)) for each in found
+    ]
     if as_json:
         output.print_json(
             [
@@ -37,10 +48,12 @@ def list_checkouts(as_json: Json = False) -> None:
                     **output.data(each),
                     "origin": mask(each.origin) if each.origin else None,
                     "revision": head,
+                    "served": served,
+                    "held": record is not None and record.held,
                     "course_key": record.course_key if record else None,
                     "last_job": record.last_job if record else None,
                 }
-                for each, head, record in rows
+                for each, head, served, record in rows
             ]
         )
     elif rows:
@@ -52,7 +65,7 @@ def list_checkouts(as_json: Json = False) -> None:
 def _print(rows: Sequence[_Listed]) -> None:
     output.table(
         (
-            *("checkout", "remote", "branch", "revision", Brief("last result", "result")),
+            *("checkout", "remote", "branch", "revision", "served", Brief("last result", "result")),
             *(zoned("when"), "job", "problem"),
         ),
         [_row(*row) for row in rows],
@@ -73,17 +86,28 @@ def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
     return {key: names for key, names in importing.items() if len(names) > 1}
 
 
-def _row(checkout: Checkout, head: str | None, record: CheckoutRecord | None) -> tuple[str, ...]:
+def _served(settings: Settings, checkout: Checkout) -> str | None:
+    from gitreload.publish import Published
+
+    published = Published.of(settings, checkout.directory)
+    return None if published is None else published.served()
+
+
+def _row(
+    checkout: Checkout, head: str | None, served: str | None, record: CheckoutRecord | None
+) -> tuple[str, ...]:
     job = record.last_job if record else None
+    held = held_because(checkout.directory) if record and record.held else ""
     return (
         checkout.directory,
         url(checkout.origin),
         checkout.follows or "",
         short(head),
+        short(served),
         state_of(job) if job else "",
         when_in_table(job.finished_at or job.started_at or job.queued_at) if job else "",
         str(job.id) if job else "",
-        Brief.cut(checkout.problem or ""),
+        Brief.cut(checkout.problem or held),
     )
 
 

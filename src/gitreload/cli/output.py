@@ -250,10 +250,17 @@ def url(remote: str | None) -> str:
 
 
 def state_of(job: Job) -> str:
-    """The state, and whether the job failed before."""
+    """The state, and whether the job failed before, or waits for its checkout's release."""
+    if job.held:
+        return f"{job.state}, held"
     if job.failing:
         return f"{job.state}, failing"
     return f"{job.state}, try {job.tries + 1}" if waits_for_next_try(job) else job.state.value
+
+
+def held_because(directory: str) -> str:
+    """That a checkout is held, and what ends it."""
+    return f"{directory} is held: `gitreload release {directory}` lets its jobs run"
 
 
 def waits_for_next_try(job: Job) -> bool:

@@ -12,6 +12,7 @@ from gitreload.cli.errors import FAILED, UsageError
 from gitreload.cli.output import (
     Brief,
     Json,
+    held_because,
     moved,
     say,
     state_of,
@@ -262,7 +263,10 @@ def retry(number: JobNumber, as_json: Json = False) -> None:
         say(f"job {new.id}, {new.action} of {new.directory}, is due now")
     else:
         say(f"queued {new.action} of {new.directory} again, as job {new.id}")
-    note_if_none(settings)
+    if new.held:
+        output.note(held_because(new.directory))
+    else:
+        note_if_none(settings)
 
 
 def cancel(number: JobNumber, as_json: Json = False) -> None:

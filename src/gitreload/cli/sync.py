@@ -10,7 +10,16 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import Json, moved, next_try, note, say, state_of, waits_for_next_try
+from gitreload.cli.output import (
+    Json,
+    held_because,
+    moved,
+    next_try,
+    note,
+    say,
+    state_of,
+    waits_for_next_try,
+)
 from gitreload.cli.state import open_ledger
 from gitreload.model import Action, Checkout, GitreloadError, Job, Outcome, Reason, State
 
@@ -58,6 +67,7 @@ def sync(
     checkouts = _chosen(loaded.settings, directories)
     action = Action.UPDATE if update else Action.IMPORT
     with open_ledger(loaded.settings) as ledger:
+        checkouts = _not_held(ledger, checkouts, named=not every)
         began = ledger.clock()
         jobs_queued = ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
         wake(loaded.settings)
@@ -96,6 +106,18 @@ def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
             "one there, then try again"
         )
     return sound
+
+
+def _not_held(ledger: Ledger, checkouts: list[Checkout], *, named: bool) -> list[Checkout]:
+    """Those whose jobs may run now. Raises GitreloadError for one that was named and is held."""
+    held = ledger.held_paths()
+    for checkout in checkouts:
+        if checkout.path in held:
+            why = held_because(checkout.directory)
+            if named:
+                raise GitreloadError(why)
+            note(f"left out: {why}")
+    return [checkout for checkout in checkouts if checkout.path not in held]
 
 
 def tell(action: Action, queued: Sequence[Queued]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gitreload.git.commands import Clean, Git
 from gitreload.git.errors import BranchGoneError
@@ -13,7 +14,7 @@ from gitreload.model import Checkout, GitreloadError, PermanentError, TransientE
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
 
-__all__ = ["BranchGoneError", "Clean", "Updated", "check_version", "update"]
+__all__ = ["BranchGoneError", "Clean", "Updated", "check_version", "update", "write"]
 
 # The first that joins small packs alone (repack --geometric); settings by the environment
 # (GIT_CONFIG_COUNT) came with 2.31.
@@ -84,6 +85,23 @@ def _lags(git: Git, wanted: str | None, tip: str) -> bool:
     if wanted is None or wanted == tip or not REVISION.fullmatch(wanted):
         return False
     return not git.is_ancestor(wanted, tip)
+
+
+def write(
+    checkout: Checkout,
+    runner: Runner,
+    revision: str,
+    *,
+    folder: Path,
+    index: Path,
+    timeout: float,
+) -> None:
+    """Write the files of `revision`, which `checkout` has, into `folder`, without a `.git`.
+
+    They get an index of their own. Where `folder` has files and `index` exists, those that still
+    look as it says are kept. Raises as `update` does.
+    """
+    Git(checkout, runner, timeout=timeout).write(revision, folder, index)
 
 
 def check_version() -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from gitreload.git.errors import Place, failure
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
-from gitreload.git.settings import git_environment, with_patient_ssh
+from gitreload.git.settings import git_environment, with_own_index, with_patient_ssh
 from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Completed, Runner, proc, user_name
 from gitreload.remotes import mask, protocol
@@ -146,6 +146,15 @@ class Git:
         if policy in _CLEAN:
             self._check(self._run("clean", *_CLEAN[policy]))
 
+    def write(self, revision: str, folder: Path, index: Path) -> None:
+        """Make the files in `folder` those of `revision`, and `index` theirs.
+
+        What `index` says of files that are there already, and look as it says, is believed.
+        """
+        variables = with_own_index(self._variables, folder, index)
+        command = ("read-tree", "--reset", "-u", "--no-recurse-submodules", revision)
+        self._check(self._run_once(command, quiet=False, variables=variables))
+
     def is_clean(self, policy: Clean) -> bool:
         """Whether index and files are those of `HEAD`, and nothing is there that `clean` removes.
 
@@ -276,11 +285,13 @@ class Git:
             done = self._run_once(arguments, quiet=quiet)
         return done
 
-    def _run_once(self, arguments: Sequence[str], *, quiet: bool) -> Completed:
+    def _run_once(
+        self, arguments: Sequence[str], *, quiet: bool, variables: dict[str, str] | None = None
+    ) -> Completed:
         done = self._runner.run(
             ["git", *arguments],
             cwd=self._path,
-            env=self._variables,
+            env=variables or self._variables,
             timeout=self._timeout,
             quiet=quiet,
         )

@@ -9,6 +9,7 @@ https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from gitreload.process import environment
@@ -45,6 +46,16 @@ _VARIABLES = {
     "LC_ALL": "C",  # so that messages are those we know
 }
 
+# For files that were copied with their times: all else that `stat` tells of them is new. Version 2
+# is what `git.index` reads.
+_OWN_INDEX = {
+    "core.checkStat": "minimal",
+    "core.trustctime": "false",
+    "core.splitIndex": "false",
+    "index.sparse": "false",
+    "index.version": "2",
+}
+
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20"
 
 
@@ -54,8 +65,18 @@ def git_environment(path: str, protocol: str) -> dict[str, str]:
     variables["GIT_ALLOW_PROTOCOL"] = protocol
     # A checkout whose .git is damaged must not be taken for a part of a repository around it.
     variables["GIT_CEILING_DIRECTORIES"] = str(Path(path).parent)
-    variables["GIT_CONFIG_COUNT"] = str(len(_SETTINGS))
-    for number, (key, value) in enumerate(_SETTINGS.items()):
+    return variables | _configuration(_SETTINGS)
+
+
+def with_own_index(variables: dict[str, str], folder: Path, index: Path) -> dict[str, str]:
+    """`variables` for files in `folder`, and `index` instead of the checkout's own."""
+    own = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
+    return variables | own | _configuration(_SETTINGS | _OWN_INDEX)
+
+
+def _configuration(settings: Mapping[str, str]) -> dict[str, str]:
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return variables

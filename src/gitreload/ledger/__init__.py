@@ -21,7 +21,7 @@ from gitreload.ledger.queue import BY_HAND, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
-from gitreload.ledger.tables import workers
+from gitreload.ledger.tables import checkouts, workers
 from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
 from gitreload.locks import Lock, checkout_lock_path
 from gitreload.model import (
@@ -152,6 +152,28 @@ class Ledger:
             recorder = Recorder(connection, self._statements, self.pool)
             yield recorder
             recorder.flush()
+
+    def hold(self, checkout: Checkout) -> None:
+        """Let the jobs of the checkout, those to come too, wait until it is released."""
+        with self._recorder() as recorder:
+            self._set_held(recorder, checkout, held=True)
+
+    def release(self, checkout: Checkout) -> Job | None:
+        """Let its jobs run again; the one that waits for that, if any."""
+        with self._recorder() as recorder:
+            checkout_id = self._set_held(recorder, checkout, held=False)
+            return views.waiting(recorder.connection, checkout_id)
+
+    def held_paths(self) -> set[str]:
+        """The resolved paths of the checkouts that are held."""
+        with self.database.read() as connection:
+            return views.held_paths(connection, self.pool)
+
+    def _set_held(self, recorder: Recorder, checkout: Checkout, *, held: bool) -> int:
+        checkout_id = recorder.checkout_id(checkout)
+        change = update(checkouts).where(checkouts.c.id == checkout_id).values(held=held)
+        recorder.connection.execute(change)
+        return checkout_id
 
     # A job's life.
 
@@ -353,6 +375,11 @@ class Ledger:
     def last_results(self) -> dict[str, CheckoutRecord]:
         with self.database.read() as connection:
             return views.last_results(connection, self.pool)
+
+    def held(self, job: Job) -> bool:
+        """Whether the checkout of the job, which may run, is held now."""
+        with self.database.read() as connection:
+            return views.held(connection, job.checkout_id)
 
     def imported(self, job: Job) -> tuple[str | None, str | None]:
         """Revision and importer settings of the last successful import of the job's checkout."""

@@ -51,6 +51,7 @@ _DUE = (
         in_state(State.QUEUED),
         jobs.c.due_at <= bindparam("now"),
         in_pool(bindparam("pool")),
+        ~checkouts.c.held,
         ~_taken,
     )
     .order_by(jobs.c.due_at, jobs.c.id)
@@ -101,7 +102,12 @@ def claim(
 _NEXT_DUE = (
     select(jobs.c.due_at)
     .join(checkouts, checkouts.c.id == jobs.c.checkout_id)
-    .where(in_state(State.QUEUED), jobs.c.due_at > bindparam("now"), in_pool(bindparam("pool")))
+    .where(
+        in_state(State.QUEUED),
+        jobs.c.due_at > bindparam("now"),
+        in_pool(bindparam("pool")),
+        ~checkouts.c.held,
+    )
     .order_by(jobs.c.due_at)
     .limit(1)
 )

@@ -44,9 +44,8 @@ class Revisions:
 
 def job_query() -> Select[Any]:
     """Every job with what its checkout tells of it."""
-    return select(jobs, checkouts.c.directory, checkouts.c.path, checkouts.c.origin).join(
-        checkouts, checkouts.c.id == jobs.c.checkout_id
-    )
+    of_checkout = (checkouts.c.directory, checkouts.c.path, checkouts.c.origin, checkouts.c.held)
+    return select(jobs, *of_checkout).join(checkouts, checkouts.c.id == jobs.c.checkout_id)
 
 
 def job_of(row: Row[Any]) -> Job:
@@ -73,6 +72,7 @@ def job_of(row: Row[Any]) -> Job:
         finished_at=row.finished_at,
         from_revision=row.from_revision,
         to_revision=row.to_revision,
+        held=row.held and row.state == State.QUEUED.value,
     )
 
 

@@ -57,6 +57,8 @@ checkouts = Table(
     Column("imported_revision", String(64)),
     Column("imported_settings", String(64)),
     Column("course_key", Text),
+    # Its jobs wait until somebody releases it.
+    Column("held", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("pool", "path"),
     sqlite_autoincrement=True,
 )

@@ -38,17 +38,21 @@ class LinkedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRecord:
-    """What the ledger knows of a checkout: its revision, and how its last job ended."""
+    """What the ledger knows of a checkout: its revision, and how its last job ended.
+
+    `held`: its jobs wait until it is released.
+    """
 
     path: str
     directory: str
     revision: str | None
     course_key: str | None
     last_job: Job | None
+    held: bool = False
 
 
 def unfinished(connection: Connection, pool: str) -> list[Job]:
-    """Running jobs first, then the queued in the order in which they will run."""
+    """Running jobs first, then the queued in the order in which they will run; not the held."""
     # One query for each state, so that each has an index that holds nothing else.
     return [
         job_of(row)
@@ -56,6 +60,7 @@ def unfinished(connection: Connection, pool: str) -> list[Job]:
         for row in connection.execute(
             job_query().where(in_state(state), in_pool(pool)).order_by(jobs.c.due_at, jobs.c.id)
         )
+        if not (row.held and state is State.QUEUED)
     ]
 
 
@@ -135,7 +140,7 @@ def last_results(connection: Connection, pool: str) -> dict[str, CheckoutRecord]
     rows = connection.execute(select(checkouts).where(checkouts.c.pool == pool))
     return {
         row.path: CheckoutRecord(
-            row.path, row.directory, row.revision, row.course_key, newest.get(row.id)
+            row.path, row.directory, row.revision, row.course_key, newest.get(row.id), row.held
         )
         for row in rows
     }
@@ -149,3 +154,22 @@ def imported(connection: Connection, checkout_id: int) -> tuple[str | None, str 
         )
     ).one()
     return row.imported_revision, row.imported_settings
+
+
+def held(connection: Connection, checkout_id: int) -> bool:
+    """Whether the jobs of the checkout have to wait for its release."""
+    found = select(checkouts.c.held).where(checkouts.c.id == checkout_id)
+    return bool(connection.execute(found).scalar_one())
+
+
+def held_paths(connection: Connection, pool: str) -> set[str]:
+    """The checkouts of the pool that are held."""
+    found = select(checkouts.c.path).where(checkouts.c.pool == pool, checkouts.c.held)
+    return set(connection.execute(found).scalars())
+
+
+def waiting(connection: Connection, checkout_id: int) -> Job | None:
+    """The job of the checkout that is queued, held or not."""
+    query = job_query().where(in_state(State.QUEUED), jobs.c.checkout_id == checkout_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else job_of(row)

@@ -1,0 +1,56 @@
+"""What an index of git says of its files: their contents, and how they looked when written.
+
+Only version 2 is read, which is what we have git write (`git.settings.with_own_index`). The format:
+https://git-scm.com/docs/index-format
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+
+# mtime (s, ns) after ctime (s, ns); mode and size among device, inode, user and group.
+_STAT = Struct(">8x2L8xL8xL")
+_FLAGS_BYTES = 2
+_HEADER = Struct(">4sLL")
+_SIGNATURE = (b"DIRC", 2)
+
+REGULAR = (0o100644, 0o100755)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a revision. `path` is relative, as bytes; `size` is modulo 4 GiB.
+
+    `mode` is git's (0o100644, 0o100755, 0o120000, 0o160000); `blob` names the content, as bytes.
+    """
+
+    path: bytes
+    mode: int
+    blob: bytes
+    size: int
+    mtime_ns: int
+
+
+def read_index(file: Path, hash_bytes: int) -> list[Entry]:
+    """The entries of an index, sorted by path. `hash_bytes` is 20, or 32 with SHA-256.
+
+    Raises OSError, and ValueError where it is no such index.
+    """
+    data = file.read_bytes()
+    if len(data) < _HEADER.size or _HEADER.unpack_from(data)[:2] != _SIGNATURE:
+        raise ValueError(f"{file} is no index of version 2")
+    entries = []
+    start = _HEADER.size
+    for _ in range(_HEADER.unpack_from(data)[2]):
+        name = start + _STAT.size + hash_bytes + _FLAGS_BYTES
+        seconds, nanoseconds, mode, size = _STAT.unpack_from(data, start)
+        end = data.index(b"\0", name)
+        blob = data[start + _STAT.size : name - _FLAGS_BYTES]
+        entries.append(
+            Entry(data[name:end], mode, blob, size, seconds * 1_000_000_000 + nanoseconds)
+        )
+        # Entries are padded with 1 to 8 NULs, to a multiple of 8.
+        start += (end - start + 8) // 8 * 8
+    return entries

@@ -1,0 +1,371 @@
+"""Revisions beside a symlink, with real git: what is served, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitreload import git as gitreload_git
+from gitreload.checkouts import Checkouts
+from gitreload.model import GitreloadError, PermanentError, TransientError
+from gitreload.process import Runner
+from gitreload.publish import HeldError, Published
+from helpers import Remote, git
+
+
+class Site:
+    """A checkout of `remote`, and what it is published as, on a clock that stands still."""
+
+    def __init__(self, folder: Path, remote: Remote) -> None:
+        self.remote = remote
+        self.lines: list[str] = []
+        self.repodir = folder / "repos"
+        self.course = remote.clone(self.repodir / "course")
+        self.now = 1_800_000_000.0
+        self.link = folder / "published/course"
+        self.published = self.of()
+
+    def of(self, *, keep: int = 3, grace: float = 0, hardlinks: bool = False) -> Published:
+        self.published = Published(self.link, keep, grace, hardlinks, lambda: self.now)
+        return self.published
+
+    def write(self, revision: str) -> Callable[[Path, Path], None]:
+        checkout = Checkouts(self.repodir, {}).get("course")
+        assert checkout is not None
+        runner = Runner(log=self.lines.append)
+        return lambda folder, index: gitreload_git.write(
+            checkout, runner, revision, folder=folder, index=index, timeout=60
+        )
+
+    def publish(
+        self,
+        revision: str | None = None,
+        validate: Callable[[Path], None] = lambda _folder: None,
+        *,
+        may_switch: bool = True,
+    ) -> bool:
+        """Publish a revision, that of the remote by default; a second goes by."""
+        self.now += 1
+        git("fetch", "-q", "origin", cwd=self.course)
+        revision = revision or git("rev-parse", "origin/main", cwd=self.course)
+        return self.published.publish(
+            revision,
+            write=self.write(revision),
+            validate=validate,
+            may_switch=lambda: may_switch,
+        )
+
+    def push(self, files: dict[str, str]) -> str:
+        """Commit `files` and publish them."""
+        revision = self.remote.commit(files)
+        assert self.publish()
+        return revision
+
+    def folders(self) -> set[str]:
+        return {each.name for each in self.published.revisions.iterdir() if each.is_dir()}
+
+    def rubbish(self) -> set[str]:
+        """Whatever lies beside the revisions and does not belong to one."""
+        kept = self.published.kept()
+        known = {*kept, *(f".{each}.index" for each in kept), ".lock"}
+        return {each.name for each in self.published.revisions.iterdir()} - known
+
+
+@pytest.fixture
+def site(tmp_path: Path, remote: Remote) -> Site:
+    return Site(tmp_path, remote)
+
+
+def tree(folder: Path) -> dict[str, object]:
+    """All that is in a directory but `.git`: contents, where links lead, and who may run it."""
+    found: dict[str, object] = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = path.readlink()
+        elif path.is_dir():
+            found[name] = "directory"
+        else:
+            found[name] = (path.read_bytes(), os.access(path, os.X_OK))
+    return {name: what for name, what in found.items() if name.split("/")[0] != ".git"}
+
+
+def test_the_link_leads_to_a_directory_named_as_the_revision(site: Site) -> None:
+    revision = site.push({"a/b.txt": "one\n"})
+    assert site.link.readlink() == Path(".course.revisions", revision)
+    assert (site.link / "a/b.txt").read_text() == "one\n"
+    assert not (site.link / ".git").exists()
+    assert site.published.served() == revision
+    assert not site.rubbish()
+
+
+def test_the_checkout_and_its_index_are_left_alone(site: Site) -> None:
+    before = tree(site.course)
+    site.push({"a.txt": "one\n", "README.md": "second\n"})
+    site.push({"a.txt": "two\n"})
+    assert tree(site.course) == before
+    assert git("status", "--porcelain", cwd=site.course) == ""
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+class TestWhatIsWritten:
+    @pytest.fixture(autouse=True)
+    def _kind(self, site: Site, hardlinks: bool) -> None:
+        site.of(hardlinks=hardlinks)
+
+    def expect_a_fresh_clone(self, site: Site, folder: Path) -> None:
+        clone = site.remote.clone(folder / "fresh")
+        assert tree(site.link.resolve()) == tree(clone)
+        shutil.rmtree(clone)
+
+    def test_it_is_what_a_fresh_clone_has(self, site: Site, tmp_path: Path) -> None:
+        work = site.remote.work
+        (work / "sub").mkdir()
+        (work / "sub/run.sh").write_text("#!/bin/sh\n")
+        (work / "sub/run.sh").chmod(0o755)
+        (work / "link").symlink_to("sub/run.sh")
+        (work / "outside").symlink_to("/etc/passwd")
+        (work / "folder").symlink_to("sub")
+        for name in ("new\nline", os.fsdecode(b"\xff\xfe"), "ünï", "-rf", " "):
+            (work / name).write_bytes(os.fsencode(name))
+        pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+        site.push({".gitattributes": "*.bin filter=lfs\n*.bat eol=crlf\n", "big.bin": pointer})
+        self.expect_a_fresh_clone(site, tmp_path)
+        # All of it once more, now from the revision before.
+        site.push({"sub/more.txt": "more\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+        assert (site.link / "big.bin").read_text() == pointer
+        (work / "sub/run.sh").chmod(0o644)
+        (work / "link").unlink()
+        (work / "folder").unlink()
+        (work / "folder").mkdir()
+        (work / "sub/more.txt").unlink()
+        site.push({"folder/file": "was a link\n", "sub/other": "\n", "link": "was a link\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+
+    def test_no_directory_stays_empty(self, site: Site, tmp_path: Path) -> None:
+        site.push({"gone/deep/file": "x\n", "stays": "y\n"})
+        shutil.rmtree(site.remote.work / "gone")
+        site.push({})
+        assert set(tree(site.link.resolve())) == {"README.md", "stays"}
+
+    def test_attributes_convert_also_what_did_not_change(self, site: Site, tmp_path: Path) -> None:
+        site.push({"a.txt": "one\ntwo\n"})
+        site.push({".gitattributes": "*.txt eol=crlf\n"})
+        assert (site.link / "a.txt").read_bytes() == b"one\r\ntwo\r\n"
+        site.push({"b.txt": "three\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+
+    def test_what_somebody_changed_or_added_is_not_taken_over(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        first = site.push({name: f"{name}\n" for name in ("a", "b", "c", "d/e", "f")})
+        served = site.published.folder(first)
+        (served / "a").write_text("tampered with\n")
+        (served / "b").write_text("c\n")  # as long as before
+        (served / "c").unlink()
+        (served / "c").symlink_to("/etc/passwd")
+        shutil.rmtree(served / "d")
+        (served / "d").symlink_to("/etc")
+        (served / "f").chmod(0o777)
+        (served / "__pycache__").mkdir()
+        site.push({"g": "g\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+
+    def test_unchanged_files_keep_their_times(self, site: Site) -> None:
+        site.push({"a": "one\n", "b": "one\n"})
+        before = (site.link / "a").stat().st_mtime_ns
+        site.push({"b": "two\n"})
+        assert (site.link / "a").stat().st_mtime_ns == before
+
+    def test_an_index_that_is_lost_or_broken_only_costs_time(
+        self, site: Site, tmp_path: Path
+    ) -> None:
+        first = site.push({"a": "one\n"})
+        site.published.index(first).write_bytes(b"nothing")
+        second = site.push({"b": "two\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+        site.published.index(second).unlink()
+        site.push({"c": "three\n"})
+        self.expect_a_fresh_clone(site, tmp_path)
+        assert not site.rubbish()
+
+
+def test_sha256_repositories_are_published_too(tmp_path: Path) -> None:
+    remote = Remote(tmp_path, "course", "--object-format=sha256")
+    remote.commit({"a": "one\n", "b": "one\n"})
+    site = Site(tmp_path, remote)
+    site.publish()
+    unchanged = (site.link / "a").stat().st_mtime_ns
+    assert len(site.push({"b": "two\n"})) == 64
+    assert (site.link / "b").read_text() == "two\n"
+    assert (site.link / "a").stat().st_mtime_ns == unchanged
+
+
+def test_a_write_into_the_newest_changes_no_older_one(site: Site) -> None:
+    first = site.push({"a": "one\n", "b": "one\n"})
+    site.push({"b": "two\n"})
+    with (site.link / "a").open("r+") as file:
+        file.write("XXX")
+    assert (site.published.folder(first) / "a").read_text() == "one\n"
+
+
+def test_with_hardlinks_unchanged_files_are_one_file(site: Site) -> None:
+    site.of(hardlinks=True)
+    first = site.push({"a": "one\n", "b": "one\n"})
+    site.push({"b": "two\n"})
+    old = site.published.folder(first)
+    assert (old / "a").samefile(site.link / "a")
+    assert (old / "b").read_text() == "one\n"
+
+
+def test_what_is_served_already_is_not_written_again(site: Site) -> None:
+    site.push({"a": "one\n"})
+    assert not site.publish()
+
+
+def test_what_was_removed_by_hand_is_written_again(site: Site) -> None:
+    site.push({"a": "one\n"})
+    shutil.rmtree(site.published.revisions)
+    assert site.publish()
+    assert (site.link / "a").read_text() == "one\n"
+
+
+def test_a_revision_that_is_kept_is_served_again_without_writing_it(site: Site) -> None:
+    first = site.push({"a": "one\n"})
+    inode = site.link.stat().st_ino
+    second = site.push({"a": "two\n"})
+    assert site.publish(first)
+    assert site.link.stat().st_ino == inode
+    assert site.published.kept() == [first, second]
+
+
+class TestTheLink:
+    def test_anything_but_a_link_is_left_in_place(self, site: Site) -> None:
+        site.link.mkdir(parents=True)
+        with pytest.raises(PermanentError, match=r"is no symbolic link.*PUBLISH\.LINK"):
+            site.publish()
+        assert site.link.is_dir()
+
+    def test_a_link_made_by_hand_is_taken_over_and_given_back(self, site: Site) -> None:
+        """From in place to published and back: readers keep to one path."""
+        site.link.parent.mkdir()
+        site.link.symlink_to(site.course)
+        assert site.published.served() is None
+        site.push({"a": "one\n"})
+        git("reset", "-q", "--hard", "origin/main", cwd=site.course)
+        assert (site.link / "a").read_text() == "one\n"
+        site.link.unlink()
+        site.link.symlink_to(site.course)
+        shutil.rmtree(site.published.revisions)
+        assert (site.link / "a").read_text() == "one\n"
+        site.push({"a": "two\n"})
+        assert (site.link / "a").read_text() == "two\n"
+
+    def test_a_place_that_cannot_be_written_is_told(self, site: Site) -> None:
+        site.link.parent.write_text("a file in the way")
+        with pytest.raises(TransientError, match=r"needs a place that can be written"):
+            site.publish()
+
+
+class TestWhatIsKept:
+    def push_many(self, site: Site, number: int) -> list[str]:
+        """Revisions, the newest first."""
+        return [site.push({"a": f"{each}\n"}) for each in range(number)][::-1]
+
+    def test_the_newest_stay(self, site: Site) -> None:
+        revisions = self.push_many(site, 5)
+        assert site.published.kept() == revisions[:3]
+        assert site.folders() == set(revisions[:3])
+        assert not site.rubbish()
+
+    def test_each_stays_for_its_grace_after_it_was_served(self, site: Site) -> None:
+        site.of(keep=1, grace=3.5)
+        # Pushes are a second apart, and each leaves the one before.
+        revisions = self.push_many(site, 9)
+        assert site.folders() == set(revisions[:5])
+        site.now += 3
+        site.publish()
+        assert site.folders() == {revisions[0]}
+
+    def test_what_is_served_stays_however_old(self, site: Site) -> None:
+        revisions = self.push_many(site, 3)
+        site.published.roll_back(revisions[2])
+        site.of(keep=1)
+        site.push({"b": "x"})
+        site.publish(revisions[0])
+        assert site.published.served() == revisions[0]
+        assert (site.link / "a").read_text() == "2\n"
+
+    def test_write_protected_directories_are_removed_too(self, site: Site) -> None:
+        site.of(keep=1)
+        first = site.push({"d/a": "one\n"})
+        (site.published.folder(first) / "d").chmod(0o555)
+        site.push({"d/a": "two\n"})
+        site.push({"d/a": "three\n"})
+        assert first not in site.folders()
+
+
+class TestRollback:
+    def test_goes_back_step_by_step(self, site: Site) -> None:
+        first, second, third = (site.push({"a": f"{each}\n"}) for each in range(3))
+        assert site.published.roll_back() == (second, third)
+        assert (site.link / "a").read_text() == "1\n"
+        assert site.published.roll_back() == (first, second)
+        with pytest.raises(GitreloadError, match=f"no revision before {first} is kept"):
+            site.published.roll_back()
+        assert site.published.served() == first
+
+    def test_to_one_that_is_named(self, site: Site) -> None:
+        first, second = (site.push({"a": f"{each}\n"}) for each in range(2))
+        assert site.published.roll_back(first[:7]) == (first, second)
+        assert site.published.roll_back(second) == (second, first)
+        assert site.published.roll_back(second) == (second, second)
+
+    @pytest.mark.parametrize("wanted", ["", "zz", "../..", "0" * 40])
+    def test_refuses_what_is_not_kept(self, site: Site, wanted: str) -> None:
+        revision = site.push({"a": "one\n"})
+        with pytest.raises(GitreloadError, match=f"kept are: {revision}"):
+            site.published.roll_back(wanted)
+
+    def test_of_what_was_never_published(self, site: Site) -> None:
+        with pytest.raises(GitreloadError, match="nothing is published"):
+            site.published.roll_back()
+        assert not site.link.parent.exists()
+
+
+class TestRefusals:
+    def refuse(self, folder: Path) -> None:
+        assert (folder / "a").read_text() == "two\n"
+        raise PermanentError("refused")
+
+    def test_what_is_refused_is_never_served_and_leaves_nothing(self, site: Site) -> None:
+        first = site.push({"a": "one\n"})
+        site.remote.commit({"a": "two\n"})
+        with pytest.raises(PermanentError, match="refused"):
+            site.publish(validate=self.refuse)
+        assert site.published.served() == first
+        assert site.folders() == {first}
+        assert not site.rubbish()
+        assert site.publish()
+
+    def test_what_was_served_before_is_looked_at_again(self, site: Site) -> None:
+        second = site.push({"a": "two\n"})
+        third = site.push({"a": "three\n"})
+        with pytest.raises(PermanentError, match="refused"):
+            site.publish(second, validate=self.refuse)
+        assert site.published.served() == third
+        assert second in site.folders()  # somebody may still read it
+
+    def test_a_checkout_that_is_held_meanwhile_is_not_switched(self, site: Site) -> None:
+        first = site.push({"a": "one\n"})
+        second = site.remote.commit({"a": "two\n"})
+        with pytest.raises(HeldError):
+            site.publish(may_switch=False)
+        assert site.published.served() == first
+        assert site.publish()
+        assert site.published.served() == second
