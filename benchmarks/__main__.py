@@ -11,14 +11,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ack, breadth, change, growth, machine, push, repos, storm
+from benchmarks import ack, breadth, change, growth, machine, publish, push, repos, storm
 from benchmarks.errors import BenchError
 from benchmarks.table import Section, markdown
 
 ROOT = Path(__file__).parents[1]
 SCRATCH = ROOT / ".bench"
 RESULTS = Path(__file__).with_name("RESULTS.md")
-MEASUREMENTS = {"ack": ack, "push": push, "storm": storm, "breadth": breadth, "growth": growth}
+MEASUREMENTS = {
+    "ack": ack,
+    "push": push,
+    "publish": publish,
+    "storm": storm,
+    "breadth": breadth,
+    "growth": growth,
+}
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ PAGE = "page.html"
 
 def measure(scratch: Path, *, quick: bool) -> Section:
     rounds = 5 if quick else 40
-    courses: dict[str, Mapping[str, str] | Path] = {"generated, 800 files": _generated(800)}
+    courses: dict[str, Mapping[str, str] | Path] = {"generated, 800 files": generated(800)}
     if not quick:
         courses |= {
             archive.name.removesuffix(".tar.gz"): archive
@@ -56,7 +56,7 @@ def _how(rounds: int, *, real: bool) -> str:
     return f"{how} Real courses are left out: this is a quick run, or none are in {COURSES}."
 
 
-def _generated(files: int) -> dict[str, str]:
+def generated(files: int) -> dict[str, str]:
     pages = {f"html/page{number}.html": f"<p>Page {number}.</p>\n" * 40 for number in range(files)}
     return COURSE | pages
 

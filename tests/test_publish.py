@@ -310,6 +310,22 @@ class TestWhatIsKept:
         assert first not in site.folders()
 
 
+@pytest.mark.parametrize("name", ["new", "old", "link"])
+def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str) -> None:
+    site.of(keep=1)
+    first = site.push({"a": "one\n"})
+    left = site.published.revisions
+    if name == "link":
+        (left / ".link").symlink_to("nowhere")
+    else:
+        shutil.copytree(left / first, left / name)
+        shutil.copy(site.published.index(first), left / f".{name}.index")
+    site.push({"a": "two\n"})
+    site.push({"a": "three\n"})
+    assert (site.link / "a").read_text() == "three\n"
+    assert not site.rubbish()
+
+
 class TestRollback:
     def test_goes_back_step_by_step(self, site: Site) -> None:
         first, second, third = (site.push({"a": f"{each}\n"}) for each in range(3))

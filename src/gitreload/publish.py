@@ -117,7 +117,7 @@ class Published:
                     os.utime(self.index(revision), (self.clock(), self.clock()))
                     self._switch(revision)
             finally:
-                self._tidy()
+                self.tidy()
         return True
 
     def roll_back(self, wanted: str | None = None) -> tuple[str, str | None]:
@@ -134,6 +134,29 @@ class Published:
                 if revision != before:
                     self._switch(revision)
         return revision, before
+
+    def tidy(self) -> int:
+        """Remove what a crash left and revisions that need not be kept; how many those were."""
+        with self._locked():
+            served = self.served()
+            self._sweep(served)
+            old = [revision for revision in self.kept()[self.keep :] if revision != served]
+            old = [revision for revision in old if not self._was_served_lately(revision)]
+            for revision in old:
+                # First its name, then its files: half of one must never be taken for it.
+                self.folder(revision).rename(self.revisions / _OLD)
+                _remove(self.revisions / _OLD)
+                self.index(revision).unlink()
+        return len(old)
+
+    def _sweep(self, served: str | None) -> None:
+        known = {name for each in self.kept() for name in (each, _index(each))}
+        for left in self.revisions.iterdir():
+            if left.name not in known | {served, _LOCK}:
+                _remove(left)
+
+    def _was_served_lately(self, revision: str) -> bool:
+        return self.folder(revision).stat().st_mtime > self.clock() - self.grace_seconds
 
     def earlier(self, wanted: str | None) -> str:
         """The revision that `roll_back` would serve; raises as that does."""
@@ -164,7 +187,7 @@ class Published:
                 "away, or name another place in PUBLISH.LINK"
             )
         self.revisions.mkdir(parents=True, exist_ok=True)
-        self._tidy()
+        self.tidy()
 
     def _written(self, revision: str, write: Callable[[Path, Path], None]) -> Path:
         """A directory with the files of `revision`, which is not on disk yet."""
@@ -209,22 +232,6 @@ class Published:
         _sync(self.link.parent)
         if before is not None and self.folder(before).is_dir():
             os.utime(self.folder(before), (self.clock(), self.clock()))
-
-    def _tidy(self) -> None:
-        """Remove what a crash left, and the revisions that need not be kept any more."""
-        with self._locked():
-            served = self.served()
-            for place, revision in enumerate(self.kept()):
-                left_at = self.folder(revision).stat().st_mtime
-                recent = left_at > self.clock() - self.grace_seconds
-                if place >= self.keep and revision != served and not recent:
-                    # First its name, then its files: half of one must never be taken for it.
-                    _remove(self.revisions / _OLD)
-                    self.folder(revision).rename(self.revisions / _OLD)
-            known = {name for each in self.kept() for name in (each, _index(each))}
-            for left in self.revisions.iterdir():
-                if left.name not in known | {served, _LOCK}:
-                    _remove(left)
 
     def _published_at(self, revision: str) -> int:
         return self.index(revision).stat().st_mtime_ns

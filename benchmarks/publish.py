@@ -1,0 +1,151 @@
+"""Published against in place: the time of one update, and the room that a revision takes.
+
+The floor is `git fetch && git reset --hard` in an equal clone. Ours are called in this process, so
+that neither queue nor HTTP has a part in it.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.push import COURSES, FLOOR, PAGE, generated
+from benchmarks.repos import Remote
+from benchmarks.table import Row, Section, at_most, compare, milliseconds
+from gitreload import git
+from gitreload.checkouts import Checkouts
+from gitreload.process import Runner
+from gitreload.publish import Published
+
+NEEDS = ()
+GOAL = at_most(1.5)
+WARM_UP = 2
+HOW = (
+    "One changed file a commit: `git.update`, against the same and then `Published.publish`, and a "
+    "bare `git fetch && git reset --hard`, in turns, in equal clones. The room is that of a kept "
+    "revision, beside that of the whole tree. Without reflinks (ext4) unchanged files are copied: "
+    "the goal is that of `HARDLINKS`, or of a file system with reflinks. Old revisions are removed "
+    "after the new one is served, so this stands by itself."
+)
+
+
+def measure(scratch: Path, *, quick: bool) -> Section:
+    rounds = 5 if quick else 30
+    courses: dict[str, Mapping[str, str] | Path] = {"generated, 800 files": generated(800)}
+    if not quick:
+        courses |= {
+            archive.name.removesuffix(".tar.gz"): archive
+            for archive in sorted(COURSES.glob("*.tar.gz"))
+        }
+    rows = [
+        row
+        for name, files in courses.items()
+        for row in _Course(name, scratch / name.split(",")[0], files).rows(rounds)
+    ]
+    return Section("Published", tuple(rows), HOW)
+
+
+class _Course:
+    """A remote, and a clone of it for each way to update one."""
+
+    def __init__(self, name: str, folder: Path, files: Mapping[str, str] | Path) -> None:
+        self._name = name
+        self._remote = Remote(folder / "forge", files)
+        self._folder = folder
+        for each in ("place", "copied", "linked", "bare"):
+            self._remote.clone(folder / "repos" / each)
+        self._checkouts = Checkouts(folder / "repos", {})
+
+    def rows(self, rounds: int) -> list[Row]:
+        ways: dict[str, Callable[[], object]] = {
+            "place": lambda: self._in_place("place"),
+            "copied": lambda: self._publish("copied", hardlinks=False),
+            "linked": lambda: self._publish("linked", hardlinks=True),
+            "bare": self._bare,
+        }
+        took: dict[str, list[float]] = {way: [] for way in ways}
+        for number in range(WARM_UP + rounds):
+            self._remote.commit({PAGE: f"<p>{number}</p>\n"})
+            self._remote.push()
+            for way, update in ways.items():
+                began = time.perf_counter()
+                update()
+                took[way].append(1000 * (time.perf_counter() - began))
+        of = {way: statistics.median(times[WARM_UP:]) for way, times in took.items()}
+        return [
+            compare(f"{self._name}: in place; bare", of["place"], of["bare"], milliseconds),
+            compare(f"{self._name}: copied; in place", of["copied"], of["place"], milliseconds),
+            compare(
+                f"{self._name}: HARDLINKS; in place", of["linked"], of["place"], milliseconds, GOAL
+            ),
+            *(
+                compare(
+                    f"{self._name}: {way} revision; tree",
+                    self._room(way),
+                    self._room(way, whole=True),
+                    _kilobytes,
+                )
+                for way in ("copied", "linked")
+            ),
+            *(
+                Row(f"{self._name}: removing a {way} revision", milliseconds(self._removal(way)))
+                for way in ("copied", "linked")
+            ),
+        ]
+
+    def _in_place(self, name: str) -> str:
+        checkout = self._checkouts.get(name)
+        assert checkout is not None
+        runner = Runner(log=lambda _: None)
+        return git.update(checkout, runner, timeout=60, clean_policy="untracked").after
+
+    def _publish(self, name: str, *, hardlinks: bool) -> None:
+        revision = self._in_place(name)
+        checkout = self._checkouts.get(name)
+        assert checkout is not None
+        self._published(name, hardlinks=hardlinks).publish(
+            revision,
+            write=lambda folder, index: git.write(
+                checkout,
+                Runner(log=lambda _: None),
+                revision,
+                folder=folder,
+                index=index,
+                timeout=60,
+            ),
+            validate=lambda _: None,
+            may_switch=lambda: True,
+        )
+
+    def _published(self, name: str, *, hardlinks: bool = False, keep: int = 1000) -> Published:
+        return Published(self._folder / "published" / name, keep, 0, hardlinks)
+
+    def _removal(self, name: str) -> float:
+        """Milliseconds for each of all that were kept so far."""
+        published = self._published(name, keep=1)
+        began = time.perf_counter()
+        number = published.tidy()
+        return 1000 * (time.perf_counter() - began) / number
+
+    def _bare(self) -> None:
+        subprocess.run(["sh", "-c", FLOOR], cwd=self._folder / "repos/bare", check=True)
+
+    def _room(self, name: str, *, whole: bool = False) -> float:
+        """Bytes that the newest revision takes beside the one before it, or alone."""
+        published = self._published(name)
+        newest, before = published.kept()[:2]
+        shared = set() if whole else {each.st_ino for each in _files(published.folder(before))}
+        new = (each for each in _files(published.folder(newest)) if each.st_ino not in shared)
+        return float(sum(each.st_blocks * 512 for each in new))
+
+
+def _files(folder: Path) -> list[os.stat_result]:
+    return [each.lstat() for each in folder.rglob("*")]
+
+
+def _kilobytes(size: float) -> str:
+    return f"{size / 1024:,.0f} KiB"
