@@ -80,7 +80,7 @@ def _print(rows: Sequence[_Listed]) -> None:
 def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
     """The courses that several checkouts have imported, with the names of those."""
     importing: dict[str, list[str]] = {}
-    for checkout, _, record in rows:
+    for checkout, _, _, record in rows:
         if record is not None and record.course_key is not None:
             importing.setdefault(record.course_key, []).append(checkout.directory)
     return {key: names for key, names in importing.items() if len(names) > 1}
