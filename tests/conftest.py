@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 
 from gitreload.ledger import Ledger
 from helpers import Remote
+from sites import Site
 
 # Programs that a shell starts in the background ignore Ctrl-C, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,6 +44,12 @@ def remote(tmp_path: Path) -> Remote:
     remote = Remote(tmp_path / "forge")
     remote.commit({"README.md": "first\n"}, "first")
     return remote
+
+
+@pytest.fixture
+def site(remote: Remote, tmp_path: Path) -> Site:
+    """A clone of `remote`."""
+    return Site(remote, remote.clone(tmp_path / "repos/course"))
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ SAID = {
 )
 def test_what_git_says_is_understood(said: str, kind: type[GitreloadError]) -> None:
     error = failure("git fetch", said, PLACE)
-    assert type(error) is kind
+    assert isinstance(error, kind)
     if kind is not TransientError:
         assert " failed in " not in str(error), "says what it means, not only that it failed"
     assert "{" not in str(error)

@@ -113,7 +113,8 @@ class Checkout:
 
     `directory` is its name there ("course" or "org/course"), `path` the resolved absolute path,
     which is its identity. `aliases` are further names that lead to the same path. `origin` is the
-    URL as configured; `identities` are the canonical forms under which a payload may name it.
+    URL as configured, `url` what git's `insteadOf` rules make of it (None where nobody looked);
+    `identities` are the canonical forms under which a payload may name it.
     `branch` is what `HEAD` names (None when detached), `follows` the branch of the remote that it
     tracks. `problem` says why it cannot be followed, with the cure; None when all is well.
     """
@@ -126,6 +127,7 @@ class Checkout:
     follows: str | None
     aliases: tuple[str, ...] = ()
     problem: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

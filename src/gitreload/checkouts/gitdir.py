@@ -103,7 +103,7 @@ def _read(path: str, place: _Place, trail: Trail) -> Reading | None:
     except (NotUnderstoodError, NotADirectoryError):
         branch, config = _from_git(path, place, trail)
     if branch is None:
-        branch = _rebased(place, trail)
+        branch = _worked_on(place, trail)
     linked = place.own != place.common
     if config.on("core.bare") and not linked:
         return None
@@ -145,14 +145,14 @@ def _branch(head: str) -> str | None:
     raise NotUnderstoodError
 
 
-def _rebased(place: _Place, trail: Trail) -> str | None:
-    """The branch of a rebase that was begun and not ended: HEAD is detached until it is.
+def _worked_on(place: _Place, trail: Trail) -> str | None:
+    """The branch of a rebase or bisect that was begun and not ended: HEAD is detached until it is.
 
-    `git rebase` notes it, for its two ways of working, in these files; what else it writes there
-    ("detached HEAD") is no ref.
+    `git rebase` notes it, for its two ways of working, in the first two files, and what else it
+    writes there ("detached HEAD") is no ref; `git bisect` writes a short name or a revision.
     """
-    for state in ("rebase-merge", "rebase-apply"):
-        file = f"{place.own}/{state}/head-name"
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+        file = f"{place.own}/{name}"
         trail.note(file)
         try:
             ref = _line(trail.read(file))
@@ -160,6 +160,8 @@ def _rebased(place: _Place, trail: Trail) -> str | None:
             continue
         if ref.startswith(HEADS):
             return sys.intern(ref.removeprefix(HEADS))
+        if name == "BISECT_START" and ref and not _REVISION.fullmatch(ref):
+            return sys.intern(ref)
     return None
 
 

@@ -52,15 +52,23 @@ class Identities:
             self._hosts = {host: _resolve(host) for host in self._hosts}
         return before != (self._rules, self._hosts)
 
+    def url(self, origin: str, rules: Mapping[str, str]) -> str:
+        """What git makes of this `origin` of a checkout with rules of its own."""
+        with self._lock:
+            return self._url(origin, rules)
+
     def of(self, origin: str, path: str, rules: Mapping[str, str]) -> frozenset[str]:
         """The identities of the checkout at `path` with this `origin` and rules of its own."""
         with self._lock:
             return self._of(origin, path, rules)
 
-    def _of(self, origin: str, path: str, rules: Mapping[str, str]) -> frozenset[str]:
+    def _url(self, origin: str, rules: Mapping[str, str]) -> str:
         if not self._ready:
             self._refresh()
-        effective = rewrite(origin, {**rules, **self._rules})
+        return rewrite(origin, {**rules, **self._rules})
+
+    def _of(self, origin: str, path: str, rules: Mapping[str, str]) -> frozenset[str]:
+        effective = self._url(origin, rules)
         found = {_identity(url, path) for url in {origin, effective}}
         host = ssh_host(effective)
         if host is not None:

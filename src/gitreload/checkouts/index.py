@@ -161,8 +161,10 @@ class Index:
         self, path: str, directory: str, aliases: tuple[str, ...], reading: Reading
     ) -> _Entry:
         identities = frozenset[str]()
+        url = None
         if reading.origin is not None:
             identities = self._identities.of(reading.origin, path, reading.rules)
+            url = self._identities.url(reading.origin, reading.rules)
         for name in (directory, *aliases):
             identities |= self._remotes.get(name, frozenset())
         problem = reading.problem
@@ -177,6 +179,7 @@ class Index:
             follows=reading.follows,
             aliases=aliases,
             problem=problem and f"{visible(directory)} {problem}",
+            url=url,
         )
         return _Entry(checkout, reading.evidence)
 

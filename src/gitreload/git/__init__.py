@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git.commands import Clean, Git
-from gitreload.git.errors import BranchGoneError
+from gitreload.git.changes import Changes, Clean, listed
+from gitreload.git.commands import Git
+from gitreload.git.errors import BranchGoneError, DamagedError
 from gitreload.git.files import REVISION
+from gitreload.git.renaming import follow_renamed
+from gitreload.git.renewal import renew
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
@@ -52,26 +55,47 @@ def update(
     Raises `TransientError` and `PermanentError` with cause and cure, `BranchGoneError` where the
     remote has no such branch, and `Interrupted`.
     """
+    wish = wanted[-1] if wanted else None
     git = Git(checkout, runner, timeout=timeout)
     try:
-        return _update(git, clean_policy, wanted[-1] if wanted else None)
+        return _healed(git, clean_policy, wish)
     except GitreloadError:
         for note in git.notes:
             runner.log(note)
         raise
 
 
+def _healed(git: Git, policy: Clean, wanted: str | None) -> Updated:
+    """The update, and once more where what it met can be healed only as a whole."""
+    try:
+        return _update(git, policy, wanted)
+    except DamagedError as damaged:
+        before = git.revision(git.local)
+        renew(git, damaged)
+        return replace(_update(git, policy, wanted), before=before)
+    except BranchGoneError:
+        renamed = follow_renamed(git)
+        if renamed is None:
+            raise
+        return _update(renamed, policy, wanted)
+
+
 def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
-    git.remove_stale_locks()
+    git.mending.remove_stale_locks()
     git.check_branch()
     before = git.revision(git.local)
-    git.revision(git.tracking)  # mends it where it is broken, else git would refuse to move it
+    known = git.revision(git.tracking)  # mends it where it is broken
     git.fetch()
     tip = git.revision(git.tracking)
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
     abandoned = git.abandon_unfinished()
-    if tip != before or abandoned or not git.is_clean(policy):
+    changes = git.changes(policy)
+    if tip != before or abandoned or changes.matter(policy):
+        if before not in (None, known) and not git.is_ancestor(before, tip):
+            git.notes.append(f"dropped commits that only this checkout had, up to {before}")
+        if before is not None and not abandoned and git.has_index():  # else everything differs
+            git.notes.extend(_lost(git, changes, tip))
         git.reset(tip)
         git.clean(policy)
     git.check_branch()
@@ -79,6 +103,15 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         raise TransientError(f"another git moved {git.local} during the update")
     git.join_packs()
     return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
+
+
+def _lost(git: Git, changes: Changes, tip: str) -> Iterator[str]:
+    """What of the work that somebody did in the checkout the reset to `tip` overwrites."""
+    if changes.tracked:
+        yield f"dropped local changes of {listed(changes.tracked)}"
+    overwritten = git.in_the_way(changes, tip)
+    if overwritten:
+        yield f"overwrote what was not tracked: {listed(overwritten)}"
 
 
 def _lags(git: Git, wanted: str | None, tip: str) -> bool:

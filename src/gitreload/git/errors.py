@@ -22,6 +22,10 @@ class BranchGoneError(PermanentError):
     """The remote has no such branch: deleted, not pushed, or not yet known to a lagging replica."""
 
 
+class DamagedError(PermanentError):
+    """What git keeps in `.git` cannot be read; all of it can be had from the remote again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a git command failed. `user` is whom it ran as."""
@@ -59,7 +63,34 @@ def _rule(kind: type[GitreloadError], sentence: str, *patterns: str) -> _Rule:
     return _Rule(re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE), kind, sentence)
 
 
+# What the other side says; its damage is not ours.
+_THEIRS = re.compile(r"^remote:.*\n?", re.MULTILINE)
+
 _AS_USER = "sudo -u {user} git -C {path} ls-remote origin"
+
+_DAMAGE = _rule(
+    DamagedError,
+    "the objects in {directory} are damaged: {said}. Clone it again: mv {path} {path}.damaged "
+    "&& git clone --branch {quoted_branch} {quoted_url} {path}",
+    r"object file .* is empty",
+    r"(?:loose |packed )?object .* is corrupt",
+    r"packfile .*(?:corrupt|cannot be|does not match|is not a)",
+    r"is far too short to be a packfile",
+    r"index file .*\.idx is too small",
+    r"non-monotonic index",
+    r"(?:commit-graph|multi-pack-index) .*(?:too small|corrupt|does not match)",
+    r"inflate: data stream error",
+    r"unable to unpack .* header",
+    r"unable to (?:read|parse) (?:tree|object|commit|sha1|[0-9a-f]{40})",
+    r"(?:could not|failed to) (?:read|parse|unpack) (?:object|commit|tree)",
+    r"could not (?:read|parse) [0-9a-f]{40}",
+    r"bad (?:object|tree)",
+    r"missing (?:blob|tree|commit|object)",
+    r"did not (?:send all necessary|receive expected) object",
+    r"unresolved deltas?\b",
+    r"unable to resolve delta",
+    r"not a valid object",
+)
 
 # The first that matches counts: what is specific comes before what it entails.
 _RULES = (
@@ -136,6 +167,12 @@ _RULES = (
     ),
     _rule(
         TransientError,
+        "the disk of {directory} cannot be read or written: {said}. Look into the kernel's log",
+        r"input/output error",
+        r"stale (?:nfs )?file handle",
+    ),
+    _rule(
+        TransientError,
         "the disk of {directory} is full: {said}. Free some space on the file system of {path}",
         r"no space left on device",
         r"disk quota exceeded",
@@ -187,29 +224,14 @@ _RULES = (
         r"^error: object [0-9a-f]{40,64}: \w+: ",
         r"fsck error",
     ),
+    _DAMAGE,
     _rule(
-        PermanentError,
-        "the objects in {directory} are damaged: {said}. Clone it again: mv {path} {path}.damaged "
-        "&& git clone --branch {quoted_branch} {quoted_url} {path}",
-        r"object file .* is empty",
-        r"(?:loose )?object .* is corrupt",
-        r"packfile .*(?:corrupt|cannot be|does not match|is not a)",
-        r"inflate: data stream error",
-        r"unable to unpack .* header",
-        r"unable to (?:read|parse) (?:tree|object|commit|sha1|[0-9a-f]{40})",
-        r"(?:could not|failed to) (?:read|parse|unpack) (?:object|commit|tree)",
-        r"could not (?:read|parse) [0-9a-f]{40}",
-        r"bad (?:object|tree)",
-        r"missing (?:blob|tree|commit|object)",
-        r"did not (?:send all necessary|receive expected) object",
-        r"unable to resolve delta",
-        r"not a valid object",
-    ),
-    _rule(
-        PermanentError,
+        DamagedError,
         "{path} is no complete git repository: {said}. Clone it again: mv {path} {path}.damaged "
         "&& git clone --branch {quoted_branch} {quoted_url} {path}",
         r"not a git repository",
+        r"(?:unexpected|unterminated) line in .*packed-refs",
+        r"bad shallow line",
     ),
     _rule(
         PermanentError,
@@ -260,14 +282,39 @@ def failure(command: str, output: str, place: Place) -> GitreloadError:
 
     Takes any output. The message quotes one line of it at most, and no credentials.
     """
+    ours = _THEIRS.sub("", output)
     for rule in _RULES:
-        found = rule.pattern.search(output)
+        text = ours if rule.kind is DamagedError else output
+        found = rule.pattern.search(text)
         if found:
-            said = _shown(_line_around(output, found.start()))
+            said = _shown(_line_around(text, found.start()))
             other = found.groupdict().get("other") or place.path
             return rule.kind(rule.sentence.format_map(place.words(said, other)))
     return TransientError(
         f"{command} failed in {visible(place.directory)}: {_shown(_last_line(output))}"
+    )
+
+
+def damage(output: str, place: Place) -> DamagedError | None:
+    """The damage of objects that the `output` of a command tells of which went on all the same."""
+    for line in output.splitlines():
+        if line.startswith("error:") and _DAMAGE.pattern.search(line):
+            return DamagedError(_DAMAGE.sentence.format_map(place.words(_shown(line), place.path)))
+    return None
+
+
+def moved_note(place: Place, target: str) -> str:
+    """The remote sent us on to the URL `target`."""
+    words = place.words("", place.path)
+    return (
+        "origin of {directory} moved: {url} redirects to {target}, which was fetched. Pushes are "
+        "announced under the new URL: git -C {path} remote set-url origin {quoted}"
+    ).format_map(
+        {
+            **words,
+            "target": mask(visible(target)),
+            "quoted": mask(visible(shlex.quote(target))),
+        }
     )
 
 

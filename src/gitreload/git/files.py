@@ -28,7 +28,11 @@ _UNFINISHED = {
     "sequencer": "cherry-pick or revert",
     "rebase-merge": "rebase",
     "rebase-apply": "rebase or am",
+    "BISECT_START": "bisect",
 }
+# Where they note what they move HEAD away from. A rebase that began at a detached HEAD says so
+# there; a bisect notes the branch's short name, or the revision.
+_BRANCH_NOTES = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
 
 
 class OnlyGitKnowsError(Exception):
@@ -65,7 +69,8 @@ class GitFiles:
     def head(self) -> str | None:
         """The full name of the ref that `HEAD` names, None where it is detached.
 
-        During a rebase, when `HEAD` is detached, that is the branch which is being rebased.
+        During a rebase or a bisect, when `HEAD` is detached, that is the branch which is being
+        worked on.
         """
         text = _text(self.own / "HEAD")
         if text.startswith(_SYMBOLIC):
@@ -73,11 +78,13 @@ class GitFiles:
             return text.removeprefix(_SYMBOLIC).strip()
         if not REVISION.fullmatch(text):
             raise OnlyGitKnowsError
-        for state in ("rebase-merge", "rebase-apply"):
-            name = self.own / state / "head-name"
-            # One that began at a detached HEAD says so here.
-            if name.is_file() and (ref := _text(name)).startswith("refs/"):
-                return ref
+        for name in _BRANCH_NOTES:
+            if (note := self.own / name).is_file():
+                ref = _text(note)
+                if name == "BISECT_START" and ref and not REVISION.fullmatch(ref):
+                    return f"refs/heads/{ref.removeprefix('refs/heads/')}"
+                if ref.startswith("refs/"):
+                    return ref
         return None
 
     def detached(self) -> bool:
@@ -104,15 +111,26 @@ class GitFiles:
             raise OnlyGitKnowsError
         return text
 
+    def remove_ref(self, ref: str) -> bool:
+        """Remove the file of a full ref name, whatever it holds; whether there was one."""
+        self._check_format()
+        file = self.common / ref
+        if not file.is_file():
+            return False
+        file.unlink()
+        return True
+
     def unfinished(self) -> list[str]:
         """The operations that were begun and not ended."""
         return [name for file, name in _UNFINISHED.items() if (self.own / file).exists()]
 
     def forget_unfinished(self) -> None:
         """Remove what `git reset --hard` leaves of them."""
-        for name in ("sequencer", "rebase-merge", "rebase-apply"):
+        for name in ("sequencer", "rebase-merge", "rebase-apply", "refs/bisect"):
             if (self.own / name).exists():
                 shutil.rmtree(self.own / name)
+        for note in self.own.glob("BISECT_*"):
+            note.unlink()
 
     def packs(self) -> int:
         """How many packs there are; none where the remote keeps some objects (a partial clone).
@@ -128,16 +146,13 @@ class GitFiles:
 
     def _top_locks(self) -> Iterator[Path]:
         for folder in {self.own, self.common}:
-            for name in ("index", "HEAD", "config", "shallow", "packed-refs"):
-                lock = folder / f"{name}.lock"
-                if lock.exists():
-                    yield lock
+            yield from folder.glob("*.lock")
 
     def _deep_locks(self) -> Iterator[Path]:
-        for folder in {self.own, self.common}:
-            yield from folder.glob("*.lock")
-            yield from (folder / "refs").rglob("*.lock")
-        yield from (self.common / "objects/info").rglob("*.lock")
+        folders = {self.own / "refs", self.common / "refs"}
+        folders |= {self.common / "objects/info", self.common / "objects/pack"}
+        for folder in folders:
+            yield from folder.rglob("*.lock")
 
     def _packed(self, ref: str) -> str | None:
         try:

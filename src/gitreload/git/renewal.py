@@ -1,0 +1,106 @@
+"""Objects that are damaged: fetched anew beside the checkout, checked, and put in their place.
+
+The checkout's directory, its configuration, hooks and `info`, and all that is not tracked stay
+what and where they are. What held or named the damaged objects is moved out of `.git` and kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from gitreload.git.commands import Git
+from gitreload.git.errors import DamagedError
+from gitreload.git.mending import files_used
+from gitreload.model import Checkout
+from gitreload.visible import visible
+
+# What holds objects or names them; refs last, since without them git takes it for no repository,
+# and so nobody takes for whole what a crash left half done: the next attempt renews it again.
+_REPLACED = (
+    "logs",
+    "index",
+    "ORIG_HEAD",
+    "FETCH_HEAD",
+    "shallow",
+    "packed-refs",
+    "objects",
+    "refs",
+)
+# What tells git where and how to fetch; without it the kept one could not be looked into either.
+_COPIED = ("HEAD", "config", "config.worktree")
+# How many of the replaced ones are kept for each checkout.
+_MOST_KEPT = 2
+
+
+def renew(git: Git, damage: DamagedError) -> None:
+    """Replace the objects of the checkout that `git` works in, because of the `damage`.
+
+    What git receives it checks: the hash and the form of each object, and that none is missing.
+    Raises `damage` where the checkout shares its objects with others (linked worktrees, a clone
+    with alternates kept by somebody else), `TransientError` where a git command works there, and
+    whatever a fetch raises; then nothing was changed.
+    """
+    own = git.files.own
+    if not _alone(git):
+        raise damage
+    aside = _aside(git.checkout)
+    with files_used(git.place):
+        fresh = aside / "fresh" / git.checkout.directory
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        for name in ("objects", "refs"):
+            (fresh / name).mkdir(parents=True)
+        _copy(own, fresh)
+        shallow = (own / "shallow").exists()
+    git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
+    git.beside(fresh).fetch(depth_one=shallow)
+    git.mending.refuse_if_busy("its objects are to be replaced")
+    with files_used(git.place):
+        kept = _place_to_keep(aside / "damaged", git.checkout.directory)
+        _copy(own, kept)
+        _move(own, kept)
+        _move(fresh, own)
+        shutil.rmtree(fresh)
+    git.notes.append(
+        f"replaced the damaged objects by those of the remote; the old ones are kept for a look "
+        f"in {visible(str(kept))}"
+    )
+
+
+def _alone(git: Git) -> bool:
+    own = git.files.own
+    return own == git.files.common and own.is_dir() and not (own / "worktrees").exists()
+
+
+def _aside(checkout: Checkout) -> Path:
+    """`REPODIR/.gitreload`; beside a checkout that a link in `REPODIR` leads to."""
+    path = Path(checkout.path)
+    if path.parts[-len(Path(checkout.directory).parts) :] == Path(checkout.directory).parts:
+        return path.parents[checkout.directory.count("/")] / ".gitreload"
+    return path.parent / ".gitreload"
+
+
+def _place_to_keep(folder: Path, directory: str) -> Path:
+    """A new directory for what is replaced; of the earlier ones only the newest are left."""
+    place = folder / directory
+    place.mkdir(parents=True, exist_ok=True)
+    earlier = sorted(place.iterdir())
+    for old in earlier[: max(0, len(earlier) - _MOST_KEPT + 1)]:
+        shutil.rmtree(old)
+    stamp = time.strftime("%Y-%m-%dT%H%M%SZ-", time.gmtime())
+    return Path(tempfile.mkdtemp(prefix=stamp, dir=place))
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in _COPIED:
+        if (source / name).exists():
+            shutil.copyfile(source / name, target / name)
+
+
+def _move(source: Path, target: Path) -> None:
+    for name in _REPLACED:
+        if (source / name).exists():
+            (source / name).rename(target / name)

@@ -1,0 +1,61 @@
+"""A checkout, and updates of it, for the tests of git."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gitreload.git import Clean, Updated, update
+from gitreload.model import Checkout, Group
+from gitreload.process import Runner
+from helpers import Remote, git
+
+
+class Site:
+    """A checkout of `remote`, as an operator made it."""
+
+    def __init__(self, remote: Remote, path: Path) -> None:
+        self.remote = remote
+        self.path = path
+        self.log: list[str] = []
+        self.children: list[Group] = []
+
+    def checkout(self, branch: str = "main", follows: str | None = None) -> Checkout:
+        return Checkout(
+            directory=self.path.name,
+            path=str(self.path.resolve()),
+            # Not asked by git: it needs no more than this file to be there.
+            origin=git("config", "-f", ".git/config", "remote.origin.url", cwd=self.path),
+            identities=frozenset(),
+            branch=branch,
+            follows=follows or branch,
+        )
+
+    def update(
+        self,
+        branch: str = "main",
+        *,
+        follows: str | None = None,
+        clean: Clean = "untracked",
+        timeout: float = 60,
+        wanted: tuple[str, ...] = (),
+    ) -> Updated:
+        runner = Runner(log=self.log.append, started=self.children.append)
+        return update(
+            self.checkout(branch, follows),
+            runner,
+            timeout=timeout,
+            clean_policy=clean,
+            wanted=wanted,
+        )
+
+    def git(self, *arguments: str) -> str:
+        return git(*arguments, cwd=self.path)
+
+    def write(self, name: str, text: str) -> None:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def at(self, revision: str) -> bool:
+        """Whether the branch, the index and the tracked files are those of `revision`."""
+        return self.git("rev-parse", "HEAD") == revision and self.git("status", "-s", "-uno") == ""

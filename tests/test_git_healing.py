@@ -1,0 +1,267 @@
+"""Every broken state of a checkout ends at the tip, and the log says what was found and done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gitreload.model import PermanentError
+from helpers import Remote, git
+from sites import Site
+
+
+def _notes(site: Site, branch: str = "main") -> str:
+    """Update, and what was told; it has to end at the tip, and be quiet the next time."""
+    updated = site.update(branch, follows=_follows(site, branch))
+    assert updated.after == git("rev-parse", "HEAD", cwd=site.remote.work)
+    assert site.at(updated.after)
+    again = site.update(branch, follows=_follows(site, branch))
+    assert (again.after, again.notes) == (updated.after, ())
+    return "\n".join(updated.notes)
+
+
+def _follows(site: Site, branch: str) -> str:
+    return site.git("config", "--default", branch, f"branch.{branch}.merge").removeprefix(
+        "refs/heads/"
+    )
+
+
+# Locks
+
+
+@pytest.mark.parametrize("age", [0, 10, 5 * 365 * 86400], ids=["now", "seconds", "years"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.lock",
+        "HEAD.lock",
+        "config.lock",
+        "config.worktree.lock",
+        "shallow.lock",
+        "packed-refs.lock",
+        "ORIG_HEAD.lock",
+        "refs/heads/main.lock",
+        "refs/remotes/origin/main.lock",
+        "objects/info/commit-graph.lock",
+        "objects/pack/multi-pack-index.lock",
+    ],
+)
+def test_a_lock_of_any_age_and_kind_is_stale_where_nobody_works(
+    name: str, age: int, site: Site, remote: Remote
+) -> None:
+    lock = site.path / ".git" / name
+    lock.parent.mkdir(exist_ok=True)
+    lock.touch()
+    os.utime(lock, (time.time() - age,) * 2)
+    remote.commit({"a": "1"})
+    notes = _notes(site)
+    # git works along with those of objects, and they are found where git complains of any.
+    if not name.startswith("objects"):
+        assert notes == (f"removed the stale lock {lock.name} (no process works in this checkout)")
+        assert not lock.exists()
+
+
+# What was begun and left
+
+
+@pytest.mark.parametrize("options", [[], ["--no-checkout"]], ids=["detached", "no checkout"])
+def test_a_bisect_is_ended(options: list[str], site: Site, remote: Remote) -> None:
+    for number in range(6):
+        remote.commit({"a": str(number)})
+    site.update()
+    site.git("bisect", "start", *options, "HEAD", "HEAD~5")
+    remote.commit({"a": "last"})
+    assert _notes(site) == "abandoned an unfinished bisect"
+    assert site.git("symbolic-ref", "HEAD") == "refs/heads/main"
+    assert "bisecting" not in site.git("status")
+    assert site.git("for-each-ref", "refs/bisect") == ""
+
+
+def test_a_bisect_that_began_detached_leads_to_no_branch(site: Site, remote: Remote) -> None:
+    for number in range(3):
+        remote.commit({"a": str(number)})
+    site.update()
+    site.git("checkout", "-q", "--detach")
+    site.git("bisect", "start", "HEAD", "HEAD~3")
+    with pytest.raises(PermanentError, match="course has a detached HEAD"):
+        site.update()
+
+
+# What somebody did there
+
+
+def test_dropped_changes_and_commits_are_told(site: Site, remote: Remote) -> None:
+    site.write("README.md", "mine")
+    site.git("commit", "-q", "-am", "mine")
+    mine = site.git("rev-parse", "HEAD")
+    for number in range(7):
+        site.write(f"added{number}", "")
+    site.git("add", "-A")
+    remote.commit({"README.md": "theirs"})
+    assert _notes(site).splitlines() == [
+        f"dropped commits that only this checkout had, up to {mine}",
+        "dropped local changes of added0, added1, added2, added3, added4 and 2 more",
+    ]
+    assert site.git("show", f"{mine}:README.md") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [("new", "new"), ("new/inside", "new"), ("new", "new/inside"), ("new/a", "new/a")],
+)
+def test_untracked_files_and_directories_in_the_way_are_told(
+    mine: str, theirs: str, site: Site, remote: Remote
+) -> None:
+    site.write(mine, "mine")
+    site.write("not/in/the/way", "")
+    remote.commit({theirs: "theirs"})
+    assert _notes(site) == f"overwrote what was not tracked: {theirs}"
+    assert (site.path / theirs).read_text() == "theirs"
+
+
+def test_names_that_differ_in_case_alone_are_all_there(site: Site, remote: Remote) -> None:
+    site.git("config", "core.ignoreCase", "true")  # as a configuration from another system says
+    remote.commit({"Folder/a": "1", "readme.md": "lower"})
+    assert _notes(site) == ""
+    git("mv", "Folder/a", "Folder/b", cwd=remote.work)
+    remote.commit({"folder/a": "2", "FOLDER/a": "3"})
+    git("rm", "-q", "README.md", cwd=remote.work)
+    remote.commit({})
+    assert _notes(site) == ""
+    names = [str(file.relative_to(site.path)) for file in site.path.rglob("*") if file.is_file()]
+    assert sorted(name for name in names if not name.startswith(".git/")) == [
+        "FOLDER/a",
+        "Folder/b",
+        "folder/a",
+        "readme.md",
+    ]
+
+
+# Files and directories that cannot be written
+
+
+@pytest.fixture
+def mortal(home: Path) -> Iterator[Path]:
+    """A directory, and no privileges to go round its permissions."""
+    if os.geteuid() != 0:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 65534, 65534)
+        os.environ["HOME"] = folder  # pytest's own directories are for root alone
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield Path(folder)
+        finally:
+            os.setresuid(0, 0, 0)
+            os.environ["HOME"] = str(home)
+
+
+@pytest.mark.parametrize("closed", ["", "part", "part/deep", ".git", ".git/refs/heads"])
+def test_directories_that_cannot_be_written_are_opened(closed: str, mortal: Path) -> None:
+    remote = Remote(mortal / "forge")
+    remote.commit({"part/deep/file": "1", "part/file": "1", "top": "1"})
+    site = Site(remote, remote.clone(mortal / "repos/course"))
+    folder = site.path / closed
+    for file in folder.iterdir():
+        if file.is_file():
+            file.chmod(0o444)
+    if closed == ".git":
+        (folder / "index.lock").touch()
+    folder.chmod(0o555)
+    git("rm", "-q", "part/deep/file", cwd=remote.work)
+    remote.commit({"part/file": "2", "part/deep/new": "2", "top": "2"})
+    assert f"made the directory {closed or '.'} writable, which it was not" in _notes(site)
+    folder.chmod(0o755)
+
+
+# Objects and refs
+
+
+def _loose(site: Site) -> None:
+    """Take the packs apart."""
+    packs = list((site.path / ".git/objects/pack").glob("*.pack"))
+    for pack in packs:
+        moved = pack.rename(site.path.parent / pack.name)
+        pack.with_suffix(".idx").unlink()
+        with moved.open("rb") as data:
+            subprocess.run(["git", "unpack-objects", "-q"], cwd=site.path, stdin=data, check=True)
+
+
+def _object(site: Site, name: str) -> Path:
+    _loose(site)
+    revision = site.git("rev-parse", name)
+    file = site.path / ".git/objects" / revision[:2] / revision[2:]
+    file.chmod(0o644)
+    return file
+
+
+def _pack(site: Site, suffix: str = ".pack") -> Path:
+    (file,) = (site.path / ".git/objects/pack").glob(f"*{suffix}")
+    file.chmod(0o644)
+    return file
+
+
+def _flip(file: Path, start: int = 20) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[:start] + bytes(byte ^ 0xFF for byte in data[start:-40]) + data[-40:])
+
+
+DAMAGE: dict[str, Callable[[Site], object]] = {
+    "empty commit": lambda site: _object(site, "HEAD").write_bytes(b""),
+    "garbled commit": lambda site: _object(site, "HEAD").write_bytes(b"garbage"),
+    "empty tree": lambda site: _object(site, "HEAD^{tree}").write_bytes(b""),
+    "missing tree": lambda site: _object(site, "HEAD^{tree}").unlink(),
+    "empty blob": lambda site: _object(site, "HEAD:part/long").write_bytes(b""),
+    "missing blob": lambda site: _object(site, "HEAD:part/long").unlink(),
+    "missing parent": lambda site: _object(site, "HEAD~1").unlink(),
+    "garbled pack": lambda site: _flip(_pack(site)),
+    "short pack": lambda site: os.truncate(_pack(site), 100),
+    "empty pack": lambda site: os.truncate(_pack(site), 0),
+    "empty index of a pack": lambda site: os.truncate(_pack(site, ".idx"), 0),
+    "garbled index of a pack": lambda site: _flip(_pack(site, ".idx"), 500),
+    "no objects at all": lambda site: shutil.rmtree(site.path / ".git/objects"),
+    "no refs at all": lambda site: shutil.rmtree(site.path / ".git/refs"),
+    "garbled packed-refs": lambda site: (site.path / ".git/packed-refs").write_text("garbage\n"),
+    "garbled shallow": lambda site: (site.path / ".git/shallow").write_text("garbage\n"),
+}
+
+
+@pytest.fixture
+def damaged(site: Site, remote: Remote, request: pytest.FixtureRequest) -> Site:
+    """A checkout of two commits, damaged; the remote has a third one."""
+    long = "".join(f"line {number}\n" for number in range(500))
+    remote.commit({"part/long": long, "part/b": "1"})
+    remote.commit({"part/b": "2", ".gitignore": "*.log\n"})
+    shutil.rmtree(site.path)
+    remote.clone(site.path)
+    site.write("ignored.log", "keep")
+    site.write(".git/hooks/mine", "keep")
+    site.write(".git/info/exclude", "keep")
+    site.git("config", "some.setting", "keep")
+    DAMAGE[getattr(request, "param", "garbled pack")](site)
+    remote.commit({"part/long": f"{long}more\n", "README.md": "third"})
+    return site
+
+
+@pytest.mark.parametrize("damaged", DAMAGE, indirect=True)
+def test_damaged_objects_are_replaced_by_those_of_the_remote(damaged: Site) -> None:
+    notes = _notes(damaged)
+    assert "replaced the damaged objects by those of the remote" in notes
+    assert "; fetching everything anew" in "\n".join(damaged.log)
+    assert damaged.git("fsck", "--strict") == ""
+    assert damaged.git("config", "some.setting") == "keep"
+    assert damaged.git("config", "remote.origin.url") == damaged.remote.url
+    for kept in ("ignored.log", ".git/hooks/mine", ".git/info/exclude"):
+        assert (damaged.path / kept).read_text() == "keep"
+    place = Path(notes.rpartition("kept for a look in ")[2])
+    assert place.parent == damaged.path.parent / ".gitreload/damaged/course"
+    assert (place / "config").read_text() == (damaged.path / ".git/config").read_text()
