@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gitreload.git import BranchGoneError
 from gitreload.model import PermanentError
 from helpers import Remote, git
 from sites import Site
@@ -265,3 +266,189 @@ def test_damaged_objects_are_replaced_by_those_of_the_remote(damaged: Site) -> N
     place = Path(notes.rpartition("kept for a look in ")[2])
     assert place.parent == damaged.path.parent / ".gitreload/damaged/course"
     assert (place / "config").read_text() == (damaged.path / ".git/config").read_text()
+
+
+@pytest.mark.parametrize("options", [["--depth=1"], ["--filter=blob:none"]], ids=str)
+def test_a_small_clone_stays_small_when_its_objects_are_replaced(
+    options: list[str], remote: Remote, tmp_path: Path
+) -> None:
+    git("config", "uploadpack.allowFilter", "true", cwd=remote.bare)
+    remote.commit({"README.md": "second"})
+    site = Site(remote, remote.clone(tmp_path / "repos/org/course", *options))
+    shutil.rmtree(site.path / ".git/objects")
+    remote.commit({"a": "1"})
+    assert "replaced the damaged objects" in _notes(site)
+    missing = site.git("rev-list", "--objects", "--missing=print", "HEAD")
+    assert ("?" in missing) is (options != ["--depth=1"])
+    assert (site.git("rev-list", "--count", "HEAD") == "1") is (options == ["--depth=1"])
+
+
+def test_what_a_link_leads_to_is_renewed_beside_it(damaged: Site, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere/deep/name"
+    elsewhere.parent.mkdir(parents=True)
+    damaged.path.rename(elsewhere)
+    damaged.path.symlink_to(elsewhere)
+    assert str(tmp_path / "elsewhere/deep/.gitreload/damaged/course/") in _notes(damaged)
+
+
+def test_the_newest_two_replaced_ones_are_kept(damaged: Site) -> None:
+    for _ in range(3):
+        shutil.rmtree(damaged.path / ".git/objects")
+        damaged.update()
+    kept = damaged.path.parent / ".gitreload/damaged/course"
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_damage_stays_as_it_is_while_the_remote_cannot_be_reached(damaged: Site) -> None:
+    before = sorted((damaged.path / ".git").rglob("*"))
+    away = damaged.remote.bare.rename(damaged.remote.bare.with_name("away.git"))
+    shutil.copytree(away, damaged.remote.bare)
+    shutil.rmtree(damaged.remote.bare / "objects")
+    with pytest.raises(PermanentError, match="is no repository, or none"):
+        damaged.update()
+    assert sorted((damaged.path / ".git").rglob("*")) == before
+    shutil.rmtree(damaged.remote.bare)
+    away.rename(damaged.remote.bare)
+    assert "replaced the damaged objects" in _notes(damaged)
+
+
+def test_a_crash_at_any_step_of_the_replacement_is_healed_by_the_next_update(
+    damaged: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    class CrashError(Exception):
+        pass
+
+    steps = 0
+
+    def until(step: int) -> Callable[[Path, Path], Path]:
+        def renaming(self: Path, target: Path) -> Path:
+            nonlocal steps
+            steps += 1
+            if steps > step:
+                raise CrashError
+            return rename(self, target)
+
+        return renaming
+
+    for step in range(20):
+        steps = 0
+        monkeypatch.setattr(Path, "rename", until(step))
+        try:
+            damaged.update()
+        except CrashError:
+            continue
+        break
+    monkeypatch.undo()
+    assert step > 1
+    assert damaged.at(git("rev-parse", "HEAD", cwd=damaged.remote.work))
+    assert not list((damaged.path.parent / ".gitreload/fresh").iterdir())
+
+
+def test_objects_that_other_worktrees_share_are_left_for_a_person(
+    damaged: Site, tmp_path: Path
+) -> None:
+    (damaged.path / ".git/worktrees/other").mkdir(parents=True)
+    with pytest.raises(PermanentError, match=r"objects in course are damaged: .+ Clone it again"):
+        damaged.update()
+
+
+@pytest.mark.parametrize("content", ["", "1" * 40, "garbage"], ids=["empty", "missing", "garbage"])
+@pytest.mark.parametrize(
+    "ref", ["refs/heads/other", "refs/remotes/origin/other", "refs/stash", "refs/tags/v1"]
+)
+def test_refs_that_name_nothing_are_removed(
+    ref: str, content: str, site: Site, remote: Remote
+) -> None:
+    (site.path / ".git" / ref).write_text(content)
+    (site.path / ".git" / f"{ref}2").write_text(content)
+    remote.commit({"a": "1"})
+    notes = _notes(site)
+    for name in (ref, f"{ref}2"):
+        assert f"removed {name}, which named no object that is there" in notes
+        assert not (site.path / ".git" / name).exists()
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/remotes/origin/main"])
+def test_the_followed_refs_may_name_nothing(ref: str, site: Site, remote: Remote) -> None:
+    (site.path / ".git" / ref).write_text("1" * 40 + "\n")
+    remote.commit({"a": "1"})
+    assert "which named no object that is there" in _notes(site)
+
+
+# Branches of the remote
+
+
+def test_a_branch_that_is_deleted_and_made_anew_is_followed(site: Site, remote: Remote) -> None:
+    remote.commit({"a": "1"}, branch="live")
+    site.git("fetch", "-q")
+    site.git("switch", "-q", "live")
+    remote.push("live", "--delete")
+    with pytest.raises(BranchGoneError):
+        site.update("live")
+    git("checkout", "-q", "--orphan", "new", cwd=remote.work)
+    git("branch", "-q", "-D", "live", cwd=remote.work)
+    git("branch", "-q", "-m", "live", cwd=remote.work)
+    remote.commit({"b": "2"}, branch="live")
+    assert _notes(site, "live") == "the history of live was rewritten at the remote"
+    assert not (site.path / "a").exists() or (remote.work / "a").exists()
+
+
+def _rename(remote: Remote, old: str, new: str) -> None:
+    git("branch", "-q", "-m", old, new, cwd=remote.work)
+    remote.push(new)
+    git("symbolic-ref", "HEAD", f"refs/heads/{new}", cwd=remote.bare)
+    remote.push(old, "--delete")
+
+
+@pytest.mark.parametrize("pushed", [True, False], ids=["and pushed to", "only"])
+def test_a_default_branch_that_is_renamed_is_followed(
+    pushed: bool, site: Site, remote: Remote
+) -> None:
+    _rename(remote, "main", "trunk")
+    if pushed:
+        remote.commit({"a": "1"}, branch="trunk")
+    assert _notes(site) == (
+        "the remote has no branch main; its default branch is trunk now, which is followed from "
+        "here on"
+    )
+    assert site.git("rev-parse", "--abbrev-ref", "main@{upstream}") == "origin/trunk"
+    _rename(remote, "trunk", "main")
+    assert "its default branch is main now" in _notes(site)
+
+
+def test_an_empty_clone_follows_the_branch_that_the_remote_begins_with(tmp_path: Path) -> None:
+    remote = Remote(tmp_path / "forge")
+    site = Site(remote, remote.clone(tmp_path / "repos/course"))
+    remote.commit({"a": "1"}, branch="trunk")
+    with pytest.raises(BranchGoneError):  # it has no default branch yet
+        site.update()
+    git("symbolic-ref", "HEAD", "refs/heads/trunk", cwd=remote.bare)
+    assert "its default branch is trunk now" in _notes(site)
+
+
+def test_another_default_branch_is_not_followed(site: Site, remote: Remote) -> None:
+    before = site.git("rev-parse", "HEAD")
+
+    def expect_gone() -> None:
+        with pytest.raises(BranchGoneError, match="it was deleted, or nothing was pushed yet"):
+            site.update()
+        assert site.at(before)
+
+    # It was there beside the followed one.
+    remote.commit({"a": "1"}, branch="dev")
+    site.git("fetch", "-q")
+    git("symbolic-ref", "HEAD", "refs/heads/dev", cwd=remote.bare)
+    remote.push("main", "--delete")
+    expect_gone()
+    # It has another history.
+    site.git("update-ref", "-d", "refs/remotes/origin/dev")
+    git("checkout", "-q", "--orphan", "other", cwd=remote.work)
+    remote.commit({"b": "1"}, branch="other")
+    git("symbolic-ref", "HEAD", "refs/heads/other", cwd=remote.bare)
+    expect_gone()
+    # The followed one was not the default.
+    git("symbolic-ref", "HEAD", "refs/heads/dev", cwd=remote.bare)
+    site.git("remote", "set-head", "origin", "--delete")
+    expect_gone()
