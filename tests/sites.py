@@ -18,16 +18,20 @@ class Site:
         self.path = path
         self.log: list[str] = []
         self.children: list[Group] = []
+        self.url: str | None = None
 
     def checkout(self, branch: str = "main", follows: str | None = None) -> Checkout:
+        # Read without more of git's files than this one, as some of them may be damaged.
+        config = self.path / ".git/config"
+        own = ("--file", str(config)) if config.exists() else ()
         return Checkout(
             directory=self.path.name,
             path=str(self.path.resolve()),
-            # Not asked by git: it needs no more than this file to be there.
-            origin=git("config", "-f", ".git/config", "remote.origin.url", cwd=self.path),
+            origin=git("config", *own, "remote.origin.url", cwd=self.path),
             identities=frozenset(),
             branch=branch,
             follows=follows or branch,
+            url=self.url,
         )
 
     def update(

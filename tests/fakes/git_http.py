@@ -6,7 +6,7 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,9 @@ class GitServer(ThreadingHTTPServer):
 
     `status` answers everything with that; `location` redirects, `later_location` only what
     follows the first request; `login` asks for "user:password";
-    with `stall`, answers begin and never end.
+    with `stall`, answers begin and never end. `spoil` is what becomes of each pack on its way,
+    where fewer bytes come out than go in, the connection breaks off; `denied` are the numbers of
+    the requests, from 1, whose right login is not believed.
     """
 
     daemon_threads = True
@@ -31,6 +33,9 @@ class GitServer(ThreadingHTTPServer):
         self.login: str | None = None
         self.stall = False
         self.released = threading.Event()
+        self.spoil: Callable[[bytes], bytes] = lambda pack: pack
+        self.denied: frozenset[int] = frozenset()
+        self.requests = 0
 
     def url(self, name: str, login: str | None = None) -> str:
         return f"http://{login + '@' if login else ''}127.0.0.1:{self.server_port}/{name}"
@@ -61,6 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, location: str | None, body: bytes) -> None:
         server = self.server
+        server.requests += 1
         wanted = server.login and f"Basic {base64.b64encode(server.login.encode()).decode()}"
         if server.stall:
             self.send_response(200)
@@ -72,7 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif server.status:
             self.send_error(server.status)
-        elif wanted and self.headers.get("Authorization") != wanted:
+        elif wanted and (
+            self.headers.get("Authorization") != wanted or server.requests in server.denied
+        ):
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")
             self.end_headers()
@@ -103,8 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(int(lines.pop("Status", "200 OK").split()[0]))
         for name, value in lines.items():
             self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(self.server.spoil(content) if b"PACK" in content else content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
         """Say nothing."""

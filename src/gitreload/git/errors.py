@@ -218,6 +218,14 @@ _RULES = (
         r"(?:gnutls|openssl|ssl_read|ssl_connect|ssl_error|schannel|http/2)",
     ),
     _rule(
+        TransientError,
+        "what {url} sent was damaged on its way: {said}",
+        r"pack has bad object at offset",
+        r"pack is corrupted",
+        r"pack signature mismatch",
+        r"protocol error: bad line length",
+    ),
+    _rule(
         PermanentError,
         "a malformed object of {url} is refused: {said}. Have it taken out of the history, or "
         "let that kind pass: sudo -u {user} git config --global fetch.fsck.KIND warn",

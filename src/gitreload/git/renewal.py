@@ -13,8 +13,10 @@ from pathlib import Path
 
 from gitreload.git.commands import Git
 from gitreload.git.errors import DamagedError
+from gitreload.git.files import REVISION
 from gitreload.git.mending import files_used
-from gitreload.model import Checkout
+from gitreload.model import Checkout, PermanentError
+from gitreload.remotes import mask
 from gitreload.visible import visible
 
 # What holds objects or names them; refs last, since without them git takes it for no repository,
@@ -39,15 +41,15 @@ def renew(git: Git, damage: DamagedError) -> None:
     """Replace the objects of the checkout that `git` works in, because of the `damage`.
 
     What git receives it checks: the hash and the form of each object, and that none is missing.
-    Raises `damage` where the checkout shares its objects with others (linked worktrees, a clone
-    with alternates kept by somebody else), `TransientError` where a git command works there, and
-    whatever a fetch raises; then nothing was changed.
+    Raises `damage` where other worktrees share the objects, or `HEAD` is damaged too,
+    `TransientError` where a git command works there, and whatever a fetch raises; then nothing was
+    changed.
     """
     own = git.files.own
-    if not _alone(git):
-        raise damage
     aside = _aside(git.checkout)
     with files_used(git.place):
+        if not _renewable(git):
+            raise damage
         fresh = aside / "fresh" / git.checkout.directory
         if fresh.exists():
             shutil.rmtree(fresh)
@@ -56,7 +58,13 @@ def renew(git: Git, damage: DamagedError) -> None:
         _copy(own, fresh)
         shallow = (own / "shallow").exists()
     git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
-    git.beside(fresh).fetch(depth_one=shallow)
+    try:
+        git.beside(fresh).fetch(depth_one=shallow)
+    except DamagedError as theirs:
+        raise PermanentError(
+            f"the objects in {visible(git.checkout.directory)} are damaged, and so are those of "
+            f"its remote, {mask(visible(git.place.url))}: have that mended first"
+        ) from theirs
     git.mending.refuse_if_busy("its objects are to be replaced")
     with files_used(git.place):
         kept = _place_to_keep(aside / "damaged", git.checkout.directory)
@@ -70,9 +78,13 @@ def renew(git: Git, damage: DamagedError) -> None:
     )
 
 
-def _alone(git: Git) -> bool:
+def _renewable(git: Git) -> bool:
     own = git.files.own
-    return own == git.files.common and own.is_dir() and not (own / "worktrees").exists()
+    shared = own != git.files.common or not own.is_dir() or (own / "worktrees").exists()
+    head = (own / "HEAD").read_bytes()
+    return not shared and (
+        head.startswith(b"ref: ") or REVISION.match(head.decode("ascii", "replace")) is not None
+    )
 
 
 def _aside(checkout: Checkout) -> Path:
