@@ -19,7 +19,7 @@ class GitServer(ThreadingHTTPServer):
     follows the first request; `login` asks for "user:password";
     with `stall`, answers begin and never end. `spoil` is what becomes of each pack on its way,
     where fewer bytes come out than go in, the connection breaks off; `denied` are the numbers of
-    the requests, from 1, whose right login is not believed.
+    the requests, from 1, whose right login is not believed. `requests` came, with `logins`.
     """
 
     daemon_threads = True
@@ -36,6 +36,7 @@ class GitServer(ThreadingHTTPServer):
         self.spoil: Callable[[bytes], bytes] = lambda pack: pack
         self.denied: frozenset[int] = frozenset()
         self.requests = 0
+        self.logins: set[str] = set()
 
     def url(self, name: str, login: str | None = None) -> str:
         return f"http://{login + '@' if login else ''}127.0.0.1:{self.server_port}/{name}"
@@ -67,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, location: str | None, body: bytes) -> None:
         server = self.server
         server.requests += 1
+        server.logins |= {login for login in (self.headers.get("Authorization"),) if login}
         wanted = server.login and f"Basic {base64.b64encode(server.login.encode()).decode()}"
         if server.stall:
             self.send_response(200)

@@ -274,6 +274,7 @@ _RULES = (
         PermanentError,
         "the branch {branch} has a file name that cannot exist in {directory}: {said}. Rename it",
         r"file name too long",
+        r"cannot create directory at '.{2000}",  # git cuts its own message short
         r"invalid path",
     ),
     _rule(

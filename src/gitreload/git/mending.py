@@ -118,17 +118,18 @@ class Mending:
         before = len(self.notes)
         with files_used(self.place):
             for top in dict.fromkeys((Path(self.place.path), self.files.own, self.files.common)):
-                self._open(top)
-                for folder, names, _ in os.walk(top):
-                    for name in names:
-                        self._open(Path(folder, name))  # before the walk enters it
+                left = [top]
+                while left:
+                    folder = left.pop()
+                    self._open(folder)
+                    with os.scandir(folder) as entries:
+                        left += [Path(entry) for entry in entries if _is_folder(entry)]
         return len(self.notes) > before
 
     def _open(self, folder: Path) -> None:
-        found = folder.lstat()
+        found = folder.stat()
         mode = stat.S_IMODE(found.st_mode)
-        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-        if ours and mode & stat.S_IRWXU != stat.S_IRWXU:
+        if found.st_uid == os.geteuid() and mode & stat.S_IRWXU != stat.S_IRWXU:
             folder.chmod(mode | stat.S_IRWXU)
             name = os.path.relpath(folder, self.place.path)
             self.notes.append(f"made the directory {visible(name)} writable, which it was not")
@@ -140,3 +141,7 @@ class Mending:
             if not self._make_writable():
                 raise
             file.unlink(missing_ok=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)

@@ -29,6 +29,7 @@ _SETTINGS = {
     "transfer.fsckObjects": "true",
     "fetch.fsckObjects": "true",
     **{f"fetch.fsck.{flaw}": "warn" for flaw in _OLD_FLAWS},
+    "transfer.bundleURI": "false",
     "http.followRedirects": "initial",
     # A server that packs sends a few bytes every 5 s, so that only silence counts as a stall.
     "http.lowSpeedLimit": "1",
