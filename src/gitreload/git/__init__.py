@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitreload.git.changes import Changes, Clean, listed
+from gitreload.git.cleaning import clean
 from gitreload.git.commands import Git
 from gitreload.git.errors import BranchGoneError, DamagedError
 from gitreload.git.files import REVISION
@@ -97,7 +98,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         if before is not None and not abandoned and git.has_index():  # else everything differs
             git.notes.extend(_lost(git, changes, tip))
         git.reset(tip)
-        git.clean(policy)
+        clean(git, policy)
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")

@@ -22,7 +22,6 @@ from gitreload.visible import visible
 # Every git command opens all of them.
 MOST_PACKS = 10
 
-_CLEAN = {"untracked": ["-ffd"], "ignored": ["-ffdx"]}
 # Of so many names it is found out whether they are in the way.
 _MOST_NAMES = 200
 _STATUS = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
@@ -46,9 +45,6 @@ BRANCH = re.compile(
 )
 
 _REFUSED = re.compile(r"transport '(.*)' not allowed")
-_TOO_LONG = re.compile(r"Invalid path|File name too long")
-# So much of a name is told.
-_SHOWN = 100
 _CONFLICTING = re.compile(r"cannot lock ref 'refs/remotes/")
 _REWRITTEN = re.compile(r"^ \+ .* \(forced update\)$", re.MULTILINE)
 _REDIRECTED = re.compile(r"^warning: redirecting to (\S+)$", re.MULTILINE)
@@ -164,37 +160,14 @@ class Git:
         self.check(done)
         self._check_objects(done)
 
-    def clean(self, policy: Clean) -> None:
-        """Remove what is not tracked, as far as `policy` says; clones within it too."""
-        if policy in _CLEAN:
-            done = self.run("clean", *_CLEAN[policy])
-            if _TOO_LONG.search(text(done)) and self._remove_deep(text(done)):
-                done = self.run("clean", *_CLEAN[policy])
-            self.check(done)
-
-    def _remove_deep(self, output: str) -> bool:
-        """Remove the directory that `git clean` could not; whether its `output` names one.
-
-        A reset that fails at a path which is too long leaves the directories above it, and git
-        cannot remove those, as it wants to know the absolute path of all that it cleans.
-        """
-        found = re.search(rf"{re.escape(self._path)}/([^\n]+)", output)
-        parts = found[1].split("/")[:-1] if found else []
-        for number in range(1, len(parts) + 1):
-            name = "/".join(parts[:number])
-            if not text(self.run("ls-files", "-z", "--", f":(literal){name}", quiet=True)):
-                self._remove(name)
-                return True
-        return False
-
-    def _remove(self, name: str) -> None:
+    def remove_directory(self, name: str) -> None:
+        """Remove a directory of the checkout with all that is in it, however deep that is."""
         self._runner.run(
             ["rm", "-rf", "--", f"./{name}"],
             cwd=self._path,
             env=self._variables,
             timeout=self._timeout,
         )
-        self.notes.append(f"removed {visible(name)[:_SHOWN]}, below which names were too long")
 
     def write(self, revision: str, folder: Path, index: Path) -> None:
         """Make the files in `folder` those of `revision`, and `index` theirs.
