@@ -766,7 +766,7 @@ def test_credentials_in_a_url_are_shown_nowhere(site: Site, server: GitServer) -
 @pytest.mark.parametrize(
     ("status", "kind", "message"),
     [
-        (404, PermanentError, "is no repository, or none that .+ may see"),
+        (404, PermanentError, "is no repository, or none that may be seen"),
         (403, PermanentError, "does not accept the credentials"),
         (500, TransientError, "has a fault of its own"),
         (503, TransientError, "has a fault of its own"),
@@ -894,7 +894,7 @@ def test_the_operators_ssh_command_stays_in_force(
             PermanentError,
             r"does not let root in: .+ try: sudo -u root ssh -T git@forge.example",
         ),
-        ("Host key verification failed.", PermanentError, r"ssh-keyscan forge.example \| sudo"),
+        ("Host key verification failed.", PermanentError, "gitreload trust git@forge.example:"),
         ("ERROR: Repository not found.", PermanentError, "is no repository, or none that"),
         (
             "ssh: Could not resolve hostname forge.example: Name or service not known",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +63,13 @@ SAID = {
         "fatal: unable to access 'https://x/': The requested URL returned error: 403",
         "git@x: Permission denied (publickey,password).\r\nfatal: Could not read from remote",
         "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures",
+        "GitLab: Project 'org/course' was moved to 'org/new'.\nPlease update your Git remote.",
+        (
+            "fatal: unable to update url base from redirection:\n  asked for: https://x/a/info/refs"
+            "\n   redirect: https://x/login"
+        ),
+        "fatal: unable to access 'https://x/': The requested URL returned error: 301",
+        "No ED25519 host key is known for forge.example and you have requested strict checking.",
         "Host key verification failed.\r\nfatal: Could not read from remote repository.",
         "@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@",
         "remote: Repository not found.\nfatal: repository 'https://x/' not found",
@@ -118,7 +128,7 @@ def test_the_cure_can_be_pasted_into_a_shell() -> None:
     place = Place("a b", "/srv/a b;reboot", "ssh://git@forge.example/x", "live", "me")
     said = "fatal: detected dubious ownership in repository at '/srv/a b;reboot'"
     assert "safe.directory '/srv/a b;reboot'" in str(failure("git fetch", said, place))
-    assert "ssh-keyscan forge.example | sudo -u me tee" in str(
+    assert "sudo -u me gitreload trust ssh://git@forge.example/x" in str(
         failure("git fetch", "Host key verification failed.", place)
     )
 
@@ -126,11 +136,48 @@ def test_the_cure_can_be_pasted_into_a_shell() -> None:
 @given(
     said=st.text() | st.sampled_from([said for samples in SAID.values() for said in samples]),
     around=st.text(),
-    place=st.builds(Place, *[st.text()] * 5),
+    place=st.builds(
+        Place,
+        *[st.text()] * 5,
+        ssh_key=st.none() | st.text().map(Path),
+        token=st.none() | st.text(),
+    ),
 )
 def test_whatever_is_said_gives_a_short_sentence_on_one_line(
     said: str, around: str, place: Place
 ) -> None:
     text = str(failure("git fetch", around + said + around * 100, place))
     assert text == visible(text)
-    assert len(text) <= 1000 + 20 * sum(len(getattr(place, name)) for name in place.__slots__)
+    assert len(text) <= 1000 + 20 * sum(len(str(getattr(place, name))) for name in place.__slots__)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            "git@x: Permission denied (publickey).",
+            "does not take the SSH_KEY of course: .+ www-data ssh-keygen -y -f '/keys/of course'",
+        ),
+        (
+            "remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'https://x/'",
+            "does not take the REPOS.course.TOKEN in /run/token: .+ has expired .+ sync course",
+        ),
+        (
+            "fatal: could not read Username for 'https://other.example': terminal prompts disabled",
+            r"leads to another site now, https://other.example, which asks .+ not given the REPOS",
+        ),
+        (
+            "@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@",
+            "shows another key than the one that is known: .+ gitreload trust",
+        ),
+        ("Host key verification failed.", "is not known to www-data: .+ gitreload trust"),
+        (
+            "GitLab: Project 'org/course' was moved to 'org/new'.",
+            "has moved: GitLab: Project 'org/course' was moved to 'org/new'. Follow it, .+: git -C",
+        ),
+    ],
+)
+def test_what_a_checkout_has_of_its_own_is_named(said: str, message: str) -> None:
+    own = replace(PLACE, ssh_key=Path("/keys/of course"), token="REPOS.course.TOKEN in /run/token")
+    with pytest.raises(PermanentError, match=message):
+        raise failure("git fetch", said, own)

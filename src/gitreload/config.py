@@ -48,7 +48,7 @@ __all__ = [
     "schema",
 ]
 
-SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "IMPORTER_ENV")
+SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "IMPORTER_ENV")
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
     "ALSO_CLONE_REPOS": "clone the repository again by hand; every clone is kept current",

@@ -27,8 +27,7 @@ class Secret:
     def __init__(self, value: str | None = None, *, file: Path | None = None) -> None:
         """Takes exactly one of `value` and `file`.
 
-        Raises `UnfitSecretError` if it is empty, shorter than `SHORTEST` bytes, begins as a key of
-        the Standard Webhooks specification and is none, or if the file cannot be read.
+        Raises `UnfitSecretError` where it is not `fit`, or if the file cannot be read.
         """
         if (value is None) == (file is None):
             raise ValueError("a secret is either a value or a file")
@@ -36,9 +35,25 @@ class Secret:
         self._seen: tuple[int, ...] = ()
         self._complaint: str | None = None
         if file is not None:
-            self._seen, self._value = _read(file)
+            self._seen, self._value = self._read(file)
         else:
-            self._value = _fit(_encoded(value or ""), "the secret")
+            self._value = self.fit(_encoded(value or ""), "the secret")
+
+    @staticmethod
+    def fit(value: bytes, what: str) -> bytes:
+        """`value`, if a webhook can be proven with it; `what` names it in an error.
+
+        Raises `UnfitSecretError` if it is empty, shorter than `SHORTEST` bytes, or begins as a key
+        of the Standard Webhooks specification and is none.
+        """
+        if not value.strip():
+            raise UnfitSecretError(f"{what} is empty; {CURE}")
+        if len(value) < SHORTEST:
+            raise UnfitSecretError(f"{what} is shorter than {SHORTEST} characters; {CURE}")
+        wrong = fault(value)
+        if wrong is not None:
+            raise UnfitSecretError(f"{what} is no key of Standard Webhooks: {wrong}")
+        return value
 
     @property
     def _source(self) -> Path | bytes:
@@ -68,13 +83,30 @@ class Secret:
             return self._value
         try:
             if _signature(self._file.stat()) != self._seen:
-                self._seen, self._value = _read(self._file)
+                self._seen, self._value = self._read(self._file)
             self._complaint = None
         except (OSError, UnfitSecretError) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 log.warning("%s; its last good value stays in use", error)
         return self._value
+
+    def _read(self, file: Path) -> tuple[tuple[int, ...], bytes]:
+        """The file's signature and its secret, without the line end that editors and `echo` add."""
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for its writer
+                raise UnfitSecretError(
+                    f"{file} is not a file; name a file that holds the secret alone"
+                )
+            with file.open("rb") as opened:
+                signature = _signature(os.fstat(opened.fileno()))
+                value = opened.read(64 * 1024)
+        except OSError as error:
+            raise UnfitSecretError(
+                f"the file {file} cannot be read: {error.strerror}; "
+                "it must exist and be readable by the user that runs gitreload"
+            ) from error
+        return signature, self.fit(value.rstrip(b"\r\n"), f"the secret in {file}")
 
     def masked(self) -> str | dict[str, str]:
         """What may be shown of it: the file's name at most."""
@@ -91,39 +123,30 @@ class Secret:
         return f"Secret({self.masked()!r})"
 
 
+class Token(Secret):
+    """What a forge gave out, to fetch with over HTTPS."""
+
+    @staticmethod
+    def fit(value: bytes, what: str) -> bytes:
+        """`value`, if it can be one; else raises `UnfitSecretError`."""
+        text = value.decode("ascii", "replace")
+        if not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise UnfitSecretError(
+                f"{what} is no token: one line of letters, digits and signs, as the forge showed it"
+            )
+        return value
+
+    def place(self, key: str) -> str:
+        """Where it comes from, for messages: its configuration's `key`, and the file if any."""
+        return key if self._file is None else f"{key} in {self._file}"
+
+
 def _encoded(value: str) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
         # Its own message would quote the secret.
         raise UnfitSecretError(f"the secret is not valid Unicode; {CURE}") from None
-
-
-def _fit(value: bytes, what: str) -> bytes:
-    if not value.strip():
-        raise UnfitSecretError(f"{what} is empty; {CURE}")
-    if len(value) < SHORTEST:
-        raise UnfitSecretError(f"{what} is shorter than {SHORTEST} characters; {CURE}")
-    wrong = fault(value)
-    if wrong is not None:
-        raise UnfitSecretError(f"{what} is no key of Standard Webhooks: {wrong}")
-    return value
-
-
-def _read(file: Path) -> tuple[tuple[int, ...], bytes]:
-    """The file's signature and its secret, without the line end that editors and `echo` add."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for its writer
-            raise UnfitSecretError(f"{file} is not a file; name a file that holds the secret alone")
-        with file.open("rb") as opened:
-            signature = _signature(os.fstat(opened.fileno()))
-            value = opened.read(64 * 1024)
-    except OSError as error:
-        raise UnfitSecretError(
-            f"the file {file} cannot be read: {error.strerror}; "
-            "it must exist and be readable by the user that runs gitreload"
-        ) from error
-    return signature, _fit(value.rstrip(b"\r\n"), f"the secret in {file}")
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:

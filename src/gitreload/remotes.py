@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 # Forges whose paths ignore case, so that a clone made as `MITx/Course` follows `mitx/course`.
 # Only public hosts are listed: whether a private one ignores case cannot be told from its name.
@@ -46,6 +46,7 @@ MAX_HOST = 253  # RFC 1035, as text
 
 _SSH_SPELLINGS = {"git+ssh": "ssh", "ssh+git": "ssh"}
 _HOSTED = frozenset({"ssh", "https", "http", "git", "ftp", "ftps"})
+_LOOPBACK = frozenset({"127.0.0.1", "[::1]", "localhost"})
 _PCHAR = "!$&'()*+,;=:@"  # RFC 3986: what a path segment may hold unencoded, besides unreserved
 _SCHEME = re.compile(r"([A-Za-z0-9][A-Za-z0-9+.-]*)(://|::)")
 _BRACKETED = re.compile(r"((?:[^/:\[\]]*@)?)\[([^/\[\]]+)\]:(.*)", re.DOTALL)
@@ -53,6 +54,17 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::([0-9]{0,5}))?")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.+-]*")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f/]")
 _CREDENTIALS = re.compile(r"(ssh|ssh\+git)?://([^\s/\"<>]*)@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSite:
+    """Where an HTTP URL leads: `url` is "https://host:port", without a user and a path."""
+
+    url: str
+    user: str | None
+    has_password: bool
+    private: bool
+    """Whether nobody on the way reads along: https, or this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,29 @@ def ssh_host(url: str) -> str | None:
     address = _split(url)
     found = address.server if address.protocol == "ssh" else None
     return found[1].strip("[]") if found and _host(found[1]) else None
+
+
+def ssh_port(url: str) -> int | None:
+    """The port that a URL for ssh names; None where it names none."""
+    address = _split(url)
+    found = address.server if address.protocol == "ssh" else None
+    return int(found[2]) if found and found[2] else None
+
+
+def http_site(url: str) -> HttpSite | None:
+    """The site of an http or https URL, port and all as git compares them; None for others."""
+    address = _split(url)
+    found = address.server if address.protocol in ("http", "https") else None
+    host = _host(found[1]) if found else None
+    if found is None or host is None:
+        return None
+    user, colon, _ = address.authority.rpartition("@")[0].partition(":")
+    return HttpSite(
+        url=f"{address.protocol}://{host}" + (f":{found[2]}" if found[2] else ""),
+        user=unquote(user) or None,
+        has_password=bool(colon),
+        private=address.protocol == "https" or host in _LOOPBACK,
+    )
 
 
 def mask(text: str) -> str:

@@ -141,6 +141,16 @@ class RepoSettings(Group):
             )
         return self
 
+    ssh_key: types.OptionalPath = Field(
+        default=None,
+        description="The private key to fetch this repository with over ssh, and no other key.",
+    )
+    token: types.OptionalToken = Field(
+        default=None,
+        description='The token to fetch this repository with over HTTPS: a string, or `{"FILE": '
+        "path}`, which is read for each fetch. It goes to the host of `origin` alone.",
+    )
+
     @model_validator(mode="after")
     def _can_be_proven(self) -> Self:
         if self.secrets and self.forge == "sourcehut":

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -30,9 +30,11 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gitreload import remotes
-from gitreload.credentials import Secret, UnfitSecretError
+from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
 from gitreload.visible import visible
 from gitreload.webhook_keys import ED25519_BYTES, strict_base64
+
+_Secret = TypeVar("_Secret", bound=Secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +126,25 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return start.absolute(text)
 
 
-def _secret(value: object, info: ValidationInfo) -> Secret:
-    if isinstance(value, Secret):
+def _webhook_secret(value: object, info: ValidationInfo) -> Secret:
+    return _secret(value, info, Secret)
+
+
+def _secret(value: object, info: ValidationInfo, kind: type[_Secret]) -> _Secret:
+    if isinstance(value, kind):
         return value
     try:
         if isinstance(value, str):
-            return Secret(value)
+            return kind(value)
         if isinstance(value, dict) and list(value) == ["FILE"]:
-            return Secret(file=_path(value["FILE"], info))
+            return kind(file=_path(value["FILE"], info))
     except UnfitSecretError as error:
         raise sentence(str(error)) from None
     raise ValueError
+
+
+def _token(value: object, info: ValidationInfo) -> Token | None:
+    return None if value is None else _secret(value, info, Token)
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -167,7 +177,13 @@ def _is_host(value: str) -> bool:
     return not re.search(r"[\s/@]", value)
 
 
-def _is_directory(value: str) -> bool:
+def _is_public_url(value: str) -> bool:
+    site = remotes.http_site(value)
+    return site is not None and site.user is None and not re.search(r"[\s?#]", value)
+
+
+def is_directory(value: str) -> bool:
+    """Whether it names a checkout below REPODIR."""
     parts = value.split("/")
     return len(parts) <= 2 and not any(part in ("", ".", "..") for part in parts)
 
@@ -223,7 +239,7 @@ RemoteUrl = Annotated[
 ]
 Directory = Annotated[
     _Plain,
-    _only(_is_directory),
+    _only(is_directory),
     Form('a directory below REPODIR, such as "course" or "org/course"'),
 ]
 VariableName = Annotated[
@@ -232,24 +248,36 @@ VariableName = Annotated[
 VariableValue = Annotated[
     str, Field(strict=True), _only(lambda value: "\0" not in value), Form("a string without NUL")
 ]
+
+
+def _secret_schema(shortest: int) -> WithJsonSchema:
+    file: dict[str, Any] = {
+        "type": "object",
+        "properties": {"FILE": {"type": "string"}},
+        "required": ["FILE"],
+        "additionalProperties": False,
+    }
+    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": shortest}, file]})
+
+
+_SECRET_FORM = Form('a string, or {"FILE": "/path/of/a/file"}')
 SecretEntry = Annotated[
     Secret,
-    PlainValidator(_secret),
+    PlainValidator(_webhook_secret),
     PlainSerializer(Secret.masked),
-    Form('a string, or {"FILE": "/path/of/a/file"}'),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 12},
-                {
-                    "type": "object",
-                    "properties": {"FILE": {"type": "string"}},
-                    "required": ["FILE"],
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
+    _SECRET_FORM,
+    _secret_schema(SHORTEST),
+]
+OptionalToken = Annotated[
+    Token | None,
+    PlainValidator(_token),
+    PlainSerializer(lambda token: token and token.masked()),
+    Form('a string, {"FILE": "/path/of/a/file"}, or null'),
+    _secret_schema(1),
+]
+OptionalPublicUrl = Annotated[
+    Annotated[_Plain, _only(_is_public_url)] | None,
+    Form('the address that forges reach, such as "https://hooks.example.org", or null'),
 ]
 Network = Annotated[
     IPv4Network | IPv6Network,

@@ -119,6 +119,11 @@ class Settings(Group):
         "below.",
         json_schema_extra={"default": {}},
     )
+    public_url: types.OptionalPublicUrl = Field(
+        default=None,
+        description="The address under which forges reach this server, for what `gitreload add` "
+        "tells them.",
+    )
     trusted_proxies: tuple[types.Proxy, ...] = Field(
         default=(),
         description="The addresses or networks of the web servers in front, `unix` for those that "

@@ -187,12 +187,14 @@ class _Attempt:
         self._claimed = claimed
         self._log = log
         self._revisions: Revisions | None = None
+        self._access = git.Access.of(tools.settings, claimed.job.directory)
         self._runner = process.Runner(
             log=log.write,
             started=self._started,
             inherit=(claimed.lock.fd,),
             marker=claimed.attempt.marker,
             stop=stop,
+            secrets=self._access.secrets,
         )
 
     def _started(self, group: Group) -> None:
@@ -240,6 +242,7 @@ class _Attempt:
             timeout=settings.git_timeout_seconds,
             clean_policy=settings.repo(checkout.directory).clean,
             wanted=() if self.job.wanted is None else (self.job.wanted,),
+            access=self._access,
         )
 
     def _publish(self, checkout: Checkout, revision: str) -> None:

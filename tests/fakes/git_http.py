@@ -15,11 +15,12 @@ from pathlib import Path
 class GitServer(ThreadingHTTPServer):
     """Serves the bare repositories in `folder`.
 
-    `status` answers everything with that; `location` redirects, `later_location` only what
-    follows the first request; `login` asks for "user:password";
-    with `stall`, answers begin and never end. `spoil` is what becomes of each pack on its way,
-    where fewer bytes come out than go in, the connection breaks off; `denied` are the numbers of
-    the requests, from 1, whose right login is not believed. `requests` came, with `logins`.
+    `seen` has the Authorization field of each request, and `watch` is called at each. `status`
+    answers everything with that; `location` redirects, `later_location` only what follows the
+    first request; `login` asks for "user:password"; with `stall`, answers begin and never end.
+    `spoil` is what becomes of each pack on its way, where fewer bytes come out than go in, the
+    connection breaks off; `denied` are the numbers of the requests, from 1, whose right login is
+    not believed.
     """
 
     daemon_threads = True
@@ -32,11 +33,11 @@ class GitServer(ThreadingHTTPServer):
         self.later_location: str | None = None
         self.login: str | None = None
         self.stall = False
+        self.seen: list[str | None] = []
+        self.watch: Callable[[], object] = lambda: None
         self.released = threading.Event()
         self.spoil: Callable[[bytes], bytes] = lambda pack: pack
         self.denied: frozenset[int] = frozenset()
-        self.requests = 0
-        self.logins: set[str] = set()
 
     def url(self, name: str, login: str | None = None) -> str:
         return f"http://{login + '@' if login else ''}127.0.0.1:{self.server_port}/{name}"
@@ -67,8 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, location: str | None, body: bytes) -> None:
         server = self.server
-        server.requests += 1
-        server.logins |= {login for login in (self.headers.get("Authorization"),) if login}
+        server.seen.append(self.headers.get("Authorization"))
+        server.watch()
         wanted = server.login and f"Basic {base64.b64encode(server.login.encode()).decode()}"
         if server.stall:
             self.send_response(200)
@@ -81,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif server.status:
             self.send_error(server.status)
         elif wanted and (
-            self.headers.get("Authorization") != wanted or server.requests in server.denied
+            self.headers.get("Authorization") != wanted or len(server.seen) in server.denied
         ):
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
 from gitreload.git.commands import Git
@@ -18,7 +19,7 @@ from gitreload.model import Checkout, GitreloadError, PermanentError, TransientE
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
 
-__all__ = ["BranchGoneError", "Clean", "Updated", "check_version", "update", "write"]
+__all__ = ["Access", "BranchGoneError", "Clean", "Updated", "check_version", "update", "write"]
 
 # The first that joins small packs alone (repack --geometric); settings by the environment
 # (GIT_CONFIG_COUNT) came with 2.31.
@@ -46,18 +47,20 @@ def update(
     timeout: float,
     clean_policy: Clean,
     wanted: Sequence[str] = (),
+    access: Access = NO_ACCESS,
 ) -> Updated:
     """Bring `checkout` to the tip of the branch that it follows; the caller holds its lock.
 
     Tracked files are those of the tip afterwards, whatever was there; what else is removed,
     `clean_policy` says. `wanted` are the revisions that were announced, newest last; they are only
-    compared. Each git command may take `timeout` seconds.
+    compared. `access` is what lets us in, besides what the operator gave git. Each git command may
+    take `timeout` seconds.
 
     Raises `TransientError` and `PermanentError` with cause and cure, `BranchGoneError` where the
     remote has no such branch, and `Interrupted`.
     """
     wish = wanted[-1] if wanted else None
-    git = Git(checkout, runner, timeout=timeout)
+    git = Git(checkout, runner, timeout=timeout, access=access)
     try:
         return _healed(git, clean_policy, wish)
     except GitreloadError:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from gitreload.git.access import NO_ACCESS, Access, speaking
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import Place, damage, failure, moved_note
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.mending import Mending, files_used
-from gitreload.git.settings import git_environment, with_own_index, with_patient_ssh
+from gitreload.git.settings import git_environment, with_own_index
 from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Completed, Runner, user_name
 from gitreload.remotes import mask, protocol
@@ -61,7 +62,13 @@ class Git:
     """
 
     def __init__(
-        self, checkout: Checkout, runner: Runner, *, timeout: float, git_dir: Path | None = None
+        self,
+        checkout: Checkout,
+        runner: Runner,
+        *,
+        timeout: float,
+        access: Access = NO_ACCESS,
+        git_dir: Path | None = None,
     ) -> None:
         """With `git_dir`, that is used instead of the checkout's own `.git`.
 
@@ -92,9 +99,14 @@ class Git:
             url=checkout.origin,
             branch=checkout.follows,
             user=user_name(),
+            ssh_key=access.ssh_key,
+            token=access.token_place,
         )
+        self._access = access
         self._git_dir = git_dir
-        self._allow("")
+        self._variables = self._in_git_dir(git_environment(checkout.path, protocol=""))
+        # What only the commands that speak with the remote see besides: a filter need not know it.
+        self._secret: dict[str, str] = {}
         with files_used(self.place):
             self.files = GitFiles(git_dir, git_dir) if git_dir else GitFiles.of(checkout.path)
         self.mending = Mending(self.place, self.files, self.notes)
@@ -139,14 +151,15 @@ class Git:
         """
         place = self.place
         self._runner.log(f"fetching {place.branch} from {mask(place.url)}")
-        self._speak(protocol(self.checkout.url or place.url))
+        self._access.check_url(place.url)
+        self._speak(self._resolved() if self._access.token else self.checkout.url or place.url)
         shallow = ["--depth=1"] if depth_one else []
         command = ("fetch", *shallow, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
-        done = self.run(*command)
+        done = self.run(*command, remote=True)
         if _REFUSED.search(text(done)) and self._speak_as_resolved():
-            done = self.run(*command)
+            done = self.run(*command, remote=True)
         if _CONFLICTING.search(text(done)) and self._drop_conflicting():
-            done = self.run(*command)
+            done = self.run(*command, remote=True)
         self.check(done)
         self._check_objects(done)
         if _REWRITTEN.search(text(done)):
@@ -156,7 +169,9 @@ class Git:
 
     def reset(self, revision: str) -> None:
         """Make the branch, the index and all tracked files those of `revision`."""
-        done = self.run("reset", "--hard", "--quiet", revision)
+        with files_used(self.place):
+            fetches = self.files.partial()
+        done = self.run("reset", "--hard", "--quiet", revision, remote=fetches)
         self.check(done)
         self._check_objects(done)
 
@@ -176,7 +191,7 @@ class Git:
         """
         variables = with_own_index(self._variables, folder, index)
         command = ("read-tree", "--reset", "-u", "--no-recurse-submodules", revision)
-        self.check(self._run_once(command, quiet=False, variables=variables))
+        self.check(self._run_once(command, variables, quiet=False))
 
     def changes(self, policy: Clean) -> Changes:
         """What of index and files is not that of `HEAD`; ignored files only where they matter.
@@ -229,7 +244,9 @@ class Git:
         return self._another(self.checkout, git_dir)
 
     def _another(self, checkout: Checkout, git_dir: Path | None) -> Self:
-        made = type(self)(checkout, self._runner, timeout=self._timeout, git_dir=git_dir)
+        made = type(self)(
+            checkout, self._runner, timeout=self._timeout, access=self._access, git_dir=git_dir
+        )
         made.notes = self.notes
         made.mending = replace(made.mending, notes=self.notes)
         return made
@@ -261,29 +278,32 @@ class Git:
         self.check(done)
         return text(done).strip()
 
-    def _allow(self, wanted: str) -> None:
-        self._variables = git_environment(self._path, protocol=wanted)
-        if self._git_dir is not None:
-            self._variables["GIT_DIR"] = str(self._git_dir)
+    def _in_git_dir(self, variables: dict[str, str]) -> dict[str, str]:
+        return variables if self._git_dir is None else variables | {"GIT_DIR": str(self._git_dir)}
 
-    def _speak(self, wanted: str) -> None:
-        """Allow the protocol `wanted`, and no other."""
+    def _speak(self, url: str) -> None:
+        """Allow the protocol of `url`, and no other; what lets us in goes with `_secret`."""
+        wanted = protocol(url)
         if wanted in _PROGRAMS:
             raise PermanentError(
                 f"the remote of {visible(self.place.directory)} starts a program ({wanted}::), "
                 f"which is never done; run in it: git remote set-url origin URL"
             )
-        self._allow(wanted)
-        if wanted == "ssh":
-            own = self.run("config", "--get", "core.sshCommand", quiet=True)
-            if not own.ok:
-                self._variables = with_patient_ssh(self._variables)
+        made, self._secret = speaking(self._path, url, self._access, self._ask)
+        self._variables = self._in_git_dir(made)
+
+    def _ask(self, *arguments: str) -> Completed:
+        return self.run(*arguments, quiet=True)
+
+    def _resolved(self) -> str:
+        """What `insteadOf` makes of the remote's URL, its user and password masked."""
+        done = self.run("ls-remote", "--get-url", "origin", quiet=True)
+        return text(done).strip() if done.ok else self.place.url
 
     def _speak_as_resolved(self) -> bool:
         """Allow what `insteadOf` makes of the remote's URL; whether that is another protocol."""
-        done = self.run("ls-remote", "--get-url", "origin", quiet=True)
-        resolved = protocol(text(done).strip())
-        if not done.ok or resolved == protocol(self.place.url):
+        resolved = self._resolved()
+        if protocol(resolved) == protocol(self.place.url):
             return False
         self._speak(resolved)
         return True
@@ -305,22 +325,26 @@ class Git:
             self.notes.append(f"removed {ref}, which the remote cannot have any more")
         return bool(conflicting)
 
-    def run(self, *arguments: str, quiet: bool = False) -> Completed:
-        """Run a git command; again where what kept it from running could be mended."""
-        done = self._run_once(arguments, quiet=quiet)
+    def run(self, *arguments: str, quiet: bool = False, remote: bool = False) -> Completed:
+        """Run a git command; again where what kept it from running could be mended.
+
+        `remote` tells that it speaks with the remote.
+        """
+        variables = self._variables | self._secret if remote else self._variables
+        done = self._run_once(arguments, variables, quiet=quiet)
         for _ in range(_MOST_MENDINGS):
             if done.ok or not self.mending.mend(text(done)):
                 break
-            done = self._run_once(arguments, quiet=quiet)
+            done = self._run_once(arguments, variables, quiet=quiet)
         return done
 
     def _run_once(
-        self, arguments: Sequence[str], *, quiet: bool, variables: dict[str, str] | None = None
+        self, arguments: Sequence[str], variables: Mapping[str, str], *, quiet: bool
     ) -> Completed:
         done = self._runner.run(
             ["git", *arguments],
             cwd=self._path,
-            env=variables or self._variables,
+            env=variables,
             timeout=self._timeout,
             quiet=quiet,
         )

@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.remotes import mask, ssh_host
@@ -28,26 +30,47 @@ class DamagedError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a git command failed. `user` is whom it ran as."""
+    """Where a git command failed. `user` is whom it ran as.
+
+    `ssh_key` is the path of a key of the checkout's own, `token` the place of such a token. Before
+    it is `cloned`, nothing is there to run a command in.
+    """
 
     directory: str
     path: str
     url: str
     branch: str
     user: str
+    ssh_key: Path | None = None
+    token: str | None = None
+    cloned: bool = True
 
     def words(self, said: str, other: str) -> Mapping[str, str]:
         """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
-        return {
+        path = visible(shlex.quote(self.path))
+        url = mask(visible(shlex.quote(self.url)))
+        there = {
+            "correct": f"git -C {path} remote set-url origin URL",
+            "try": f"sudo -u {visible(self.user)} git -C {path} ls-remote origin",
+            "again": f"gitreload sync {visible(shlex.quote(self.directory))}",
+        }
+        nowhere = {
+            "correct": "gitreload add URL",
+            "try": f"sudo -u {visible(self.user)} git ls-remote {url}",
+            "again": "the same command again",
+        }
+        return (there if self.cloned else nowhere) | {
             "directory": visible(self.directory),
-            "path": visible(shlex.quote(self.path)),
+            "path": path,
             "url": mask(visible(self.url)),
-            "quoted_url": mask(visible(shlex.quote(self.url))),
+            "quoted_url": url,
             "host": visible(shlex.quote(ssh_host(self.url) or "HOST")),
+            "key": visible(shlex.quote(str(self.ssh_key))),
+            "token": visible(str(self.token)),
             "branch": visible(self.branch),
             "quoted_branch": visible(shlex.quote(self.branch)),
             "user": visible(self.user),
-            "other": visible(shlex.quote(other)),
+            "other": mask(visible(shlex.quote(other))),
             "said": said,
         }
 
@@ -57,16 +80,22 @@ class _Rule:
     pattern: re.Pattern[str]
     kind: type[GitreloadError]
     sentence: str
+    only_with: Literal["ssh_key", "token"] | None
+    """What the checkout has to have of its own."""
 
 
-def _rule(kind: type[GitreloadError], sentence: str, *patterns: str) -> _Rule:
-    return _Rule(re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE), kind, sentence)
+def _rule(
+    kind: type[GitreloadError],
+    sentence: str,
+    *patterns: str,
+    only_with: Literal["ssh_key", "token"] | None = None,
+) -> _Rule:
+    pattern = re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
+    return _Rule(pattern, kind, sentence, only_with)
 
 
 # What the other side says; its damage is not ours.
 _THEIRS = re.compile(r"^remote:.*\n?", re.MULTILINE)
-
-_AS_USER = "sudo -u {user} git -C {path} ls-remote origin"
 
 _DAMAGE = _rule(
     DamagedError,
@@ -112,17 +141,34 @@ _RULES = (
     _rule(
         PermanentError,
         "{url} uses a protocol that is not allowed for {directory}: {said}. Use another one: "
-        "git -C {path} remote set-url origin URL",
+        "{correct}",
         r"transport '.*' not allowed",
     ),
     _rule(
         PermanentError,
-        "the host key of {url} is not known to {user}, or has changed: {said}. Compare it with "
-        "what the host publishes, then: ssh-keyscan {host} | sudo -u {user} tee -a ~{user}/.ssh/"
-        "known_hosts (after sudo -u {user} ssh-keygen -R {host}, where it has changed)",
-        r"host key verification failed",
+        "the host of {url} shows another key than the one that is known: {said}. Either it has a "
+        "new one, or somebody is in between. To see the new one's fingerprint, compare it with "
+        "what the host publishes and have it trusted: sudo -u {user} gitreload trust {quoted_url}",
         r"remote host identification has changed",
+        r"host key for \S+ has changed",
+        r"host key .* revoked",
+    ),
+    _rule(
+        PermanentError,
+        "the host key of {url} is not known to {user}: {said}. To see its fingerprint, compare it "
+        "with what the host publishes and have it trusted: sudo -u {user} gitreload trust "
+        "{quoted_url}",
         r"no .* host key is known for",
+        r"host key verification failed",
+    ),
+    _rule(
+        PermanentError,
+        "{url} does not take the SSH_KEY of {directory}: {said}. Give its public half read access "
+        "there, as a deploy key; to see it: sudo -u {user} ssh-keygen -y -f {key}",
+        r"permission denied \([a-z,-]*(?:publickey|password|keyboard|gssapi)",
+        r"too many authentication failures",
+        r"no supported authentication methods",
+        only_with="ssh_key",
     ),
     _rule(
         PermanentError,
@@ -134,8 +180,37 @@ _RULES = (
     ),
     _rule(
         PermanentError,
+        "the repository {url} has moved: {said}. Follow it, to the URL that the forge's page of it "
+        "has: {correct}",
+        # GitLab, over ssh: https://docs.gitlab.com/user/project/repository/#repository-path-changes
+        r"project '.*' was moved to",
+        r"repository (?:has been |was |has )?moved",
+        r"unable to update url base from redirection",
+        r"requested url returned error: 30\d",
+    ),
+    _rule(
+        PermanentError,
+        "{url} leads to another site now, {other}, which asks for credentials and is not given the "
+        "{token}: {said}. If that is right: {correct}",
+        r"could not read username for '(?P<other>[^']*)'",
+        only_with="token",
+    ),
+    _rule(
+        PermanentError,
+        "{url} does not take the {token}: {said}. It has expired or was revoked, or may not read "
+        "there. Make a new one at the forge that may read this repository, put it in its place, "
+        "then run: {again}",
+        r"authentication failed",
+        r"invalid username or (?:password|token)",
+        r"access denied(?! or repository)",
+        r"requested url returned error: 40[13]",
+        only_with="token",
+    ),
+    _rule(
+        PermanentError,
         "{url} does not accept the credentials that git has as {user}, or needs some: {said}. "
-        "Put them right (a credential helper of {user}, or a deploy key), then try: " + _AS_USER,
+        "Put them right (REPOS.{directory}.TOKEN, or a credential helper of {user}), then try: "
+        "{try}",
         r"authentication failed",
         r"could not read (?:username|password)",
         r"terminal prompts disabled",
@@ -145,8 +220,8 @@ _RULES = (
     ),
     _rule(
         PermanentError,
-        "{url} is no repository, or none that {user} may see: {said}. Correct it (git -C {path} "
-        "remote set-url origin URL), or give {user} access, then try: " + _AS_USER,
+        "{url} is no repository, or none that may be seen with what {user} has: {said}. Correct it "
+        "({correct}), or give read access, then try: {try}",
         r"repository (?:'.*' )?not found",
         r"repository not exported",
         r"does not appear to be a git repository",
@@ -190,7 +265,7 @@ _RULES = (
     ),
     _rule(
         TransientError,
-        "{url} cannot be reached: {said}. If it stays so, try: " + _AS_USER,
+        "{url} cannot be reached: {said}. If it stays so, try: {try}",
         r"could ?n[o']t resolve",
         r"name or service not known",
         r"temporary failure in name resolution",
@@ -294,7 +369,8 @@ def failure(command: str, output: str, place: Place) -> GitreloadError:
     ours = _THEIRS.sub("", output)
     for rule in _RULES:
         text = ours if rule.kind is DamagedError else output
-        found = rule.pattern.search(text)
+        fits = rule.only_with is None or getattr(place, rule.only_with) is not None
+        found = rule.pattern.search(text) if fits else None
         if found:
             said = _shown(_line_around(text, found.start()))
             other = found.groupdict().get("other") or place.path

@@ -137,8 +137,15 @@ class GitFiles:
 
         Before 2.41 git forgot, when it joined packs, which of them lack objects on purpose.
         """
-        names = [file.suffix for file in (self.common / "objects/pack").iterdir()]
-        return 0 if ".promisor" in names else names.count(".pack")
+        kinds = self._kinds_of_packs()
+        return 0 if ".promisor" in kinds else kinds.count(".pack")
+
+    def partial(self) -> bool:
+        """Whether the remote keeps some objects, which git fetches when it needs them."""
+        return ".promisor" in self._kinds_of_packs()
+
+    def _kinds_of_packs(self) -> list[str]:
+        return [file.suffix for file in (self.common / "objects/pack").iterdir()]
 
     def locks(self, *, deep: bool) -> list[Path]:
         """The lock files; only with `deep` those of single refs too, for which all are walked."""

@@ -37,7 +37,7 @@ def follow_renamed(git: Git) -> Git | None:
 
 def _default(git: Git) -> str | None:
     """The name of the remote's default branch; None where it has none, or does not tell."""
-    done = git.run("ls-remote", "--symref", "origin", "HEAD", quiet=True)
+    done = git.run("ls-remote", "--symref", "origin", "HEAD", quiet=True, remote=True)
     found = _DEFAULT.search(text(done)) if done.ok else None
     return found[1] if found and BRANCH.fullmatch(found[1]) else None
 

@@ -9,7 +9,7 @@ https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitreload.process import environment
@@ -49,42 +49,38 @@ _VARIABLES = {
 
 # For files that were copied with their times: all else that `stat` tells of them is new. Version 2
 # is what `git.index` reads.
-_OWN_INDEX = {
-    "core.checkStat": "minimal",
-    "core.trustctime": "false",
-    "core.splitIndex": "false",
-    "index.sparse": "false",
-    "index.version": "2",
-}
-
-_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20"
+_OWN_INDEX = (
+    ("core.checkStat", "minimal"),
+    ("core.trustctime", "false"),
+    ("core.splitIndex", "false"),
+    ("index.sparse", "false"),
+    ("index.version", "2"),
+)
 
 
-def git_environment(path: str, protocol: str) -> dict[str, str]:
-    """For a git command in the checkout at `path`; of all protocols it may speak this one."""
+def git_environment(
+    path: str, protocol: str, more: Sequence[tuple[str, str]] = ()
+) -> dict[str, str]:
+    """For a git command in the checkout at `path`; of all protocols it may speak this one.
+
+    `more` are further settings, keys and values; a key may be there several times.
+    """
     variables = environment() | _VARIABLES
     variables["GIT_ALLOW_PROTOCOL"] = protocol
     # A checkout whose .git is damaged must not be taken for a part of a repository around it.
     variables["GIT_CEILING_DIRECTORIES"] = str(Path(path).parent)
-    return variables | _configuration(_SETTINGS)
+    return variables | _configuration([*_SETTINGS.items(), *more])
 
 
 def with_own_index(variables: dict[str, str], folder: Path, index: Path) -> dict[str, str]:
     """`variables` for files in `folder`, and `index` instead of the checkout's own."""
     own = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
-    return variables | own | _configuration(_SETTINGS | _OWN_INDEX)
+    return variables | own | _configuration([*_SETTINGS.items(), *_OWN_INDEX])
 
 
-def _configuration(settings: Mapping[str, str]) -> dict[str, str]:
+def _configuration(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (key, value) in enumerate(settings.items()):
+    for number, (key, value) in enumerate(settings):
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return variables
-
-
-def with_patient_ssh(variables: dict[str, str]) -> dict[str, str]:
-    """`variables` for an ssh that never asks and notices a dead line, unless they name one."""
-    if "GIT_SSH" in variables or "GIT_SSH_COMMAND" in variables:
-        return variables
-    return variables | {"GIT_SSH_COMMAND": _SSH}

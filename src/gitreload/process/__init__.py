@@ -112,11 +112,13 @@ class Runner:
         timeout: float,
         quiet: bool = False,
         records: Callable[[str], None] | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> Completed:
         """Run `argv` in `cwd` with just the environment `env`, for `timeout` seconds at most.
 
         `quiet` keeps its output out of the log. `records` gets each line that the child writes to
-        the descriptor whose number is in its GITRELOAD_EVIDENCE_FD. At a timeout or stop the whole
+        the descriptor whose number is in its GITRELOAD_EVIDENCE_FD, `progress` each state of a line
+        that it overwrites. At a timeout or stop the whole
         process group gets SIGTERM, and SIGKILL after 5 s.
 
         Raises `PermanentError` where it cannot be started, `TransientError` where the machine has
@@ -125,7 +127,7 @@ class Runner:
         if self._stopping:
             raise Interrupted(f"{Path(argv[0]).name} was not started: the attempt has to stop")
         began = time.monotonic()
-        output = Output(Lines(_ignore if quiet else self.log, self._clean))
+        output = Output(Lines(_ignore if quiet else self.log, self._clean, progress))
         with started(
             argv,
             cwd=cwd,

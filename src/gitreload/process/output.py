@@ -39,12 +39,18 @@ class Lines:
     """Cuts bytes into clean lines and hands each to `show`, without its newline.
 
     Bytes that are not UTF-8 become U+FFFD. `clean` is applied to each line, and to the whole of a
-    long line before it is cut.
+    long line before it is cut. `progress` gets the states that an unfinished line overwrites.
     """
 
-    def __init__(self, show: Callable[[str], None], clean: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        show: Callable[[str], None],
+        clean: Callable[[str], str],
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
         self.show = show
         self._clean = clean
+        self._progress = progress
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
         self._since = 0.0
@@ -56,6 +62,8 @@ class Lines:
         for line in whole:
             self._show_in_parts(self._clean(line), 0)
         self._pending = last
+        if self._progress is not None and "\r" in last:
+            self._progress(self._clean(last))
         if len(last) > LONGEST_LINE + _HELD:
             overwritten = "\r" if last.endswith("\r") else ""
             self._pending = self._show_in_parts(self._clean(last), _HELD) + overwritten

@@ -1,0 +1,128 @@
+"""The first clone of a repository: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitreload.git.access import Access, speaking
+from gitreload.git.errors import Place, failure
+from gitreload.git.settings import git_environment
+from gitreload.model import PermanentError
+from gitreload.process import Completed, Runner, user_name
+from gitreload.remotes import mask
+from gitreload.visible import visible
+
+# Below REPODIR, so that a clone can be renamed into its place; no look finds it there.
+HIDDEN = ".gitreload"
+
+# A server that sends nothing is given up much sooner (http.lowSpeedTime, ServerAliveInterval).
+_LONGEST_SECONDS = 24 * 3600.0
+
+_NO_BRANCH = re.compile(r"(?i)remote branch .* not found in upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to clone: `url`, `branch` of it (None for its default), as `directory` of `repodir`."""
+
+    url: str
+    branch: str | None
+    repodir: Path
+    directory: str
+
+    @property
+    def target(self) -> Path:
+        return self.repodir / self.directory
+
+
+def clone(
+    wanted: Wanted, access: Access, log: Callable[[str], None], progress: Callable[[str], None]
+) -> None:
+    """Clone `wanted` under another name and rename it into its place once it is complete.
+
+    What an earlier try left there is removed. `log` gets what git says, `progress` each state of
+    a line that it overwrites. Raises `PermanentError` and `TransientError`, with nothing left.
+    """
+    scratch = wanted.repodir / HIDDEN / "clones" / wanted.directory.replace("/", "%2F")
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    cloning = _Clone(wanted, scratch, access, Runner(log=log, secrets=access.secrets))
+    try:
+        cloning.run(progress)
+        wanted.target.parent.mkdir(parents=True, exist_ok=True)
+        # Over nothing but an empty directory: whatever else came there meanwhile stays.
+        scratch.rename(wanted.target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Clone:
+    def __init__(self, wanted: Wanted, scratch: Path, access: Access, runner: Runner) -> None:
+        self._wanted = wanted
+        self._scratch = scratch
+        self._access = access
+        self._runner = runner
+
+    def run(self, progress: Callable[[str], None]) -> None:
+        url, branch = self._wanted.url, self._wanted.branch
+        done = self._git(
+            *("clone", "--progress", "--no-recurse-submodules", "--origin=origin"),
+            *(() if branch is None else (f"--branch={branch}",)),
+            *("--end-of-options", url, os.fspath(self._scratch)),
+            env=self._environment(),
+            progress=progress,
+        )
+        if done.ok:
+            return
+        text = done.output.decode("utf-8", "surrogateescape")
+        if _NO_BRANCH.search(text):
+            raise PermanentError(
+                f"there is no branch {visible(branch or '')} at {mask(visible(url))}: name one "
+                "that is there, or leave --branch away for its default"
+            )
+        raise failure("git clone", text, self._place())
+
+    def _environment(self) -> dict[str, str]:
+        self._access.check_url(self._wanted.url)
+        # Its user and password are masked here, and nobody asks for them.
+        url = self._ask("ls-remote", "--get-url", self._wanted.url).output
+        variables, secret = speaking(
+            os.fspath(self._scratch),
+            url.decode("utf-8", "surrogateescape").strip(),
+            self._access,
+            self._ask,
+        )
+        return variables | secret
+
+    def _ask(self, *arguments: str) -> Completed:
+        return self._git(*arguments, env=git_environment(os.fspath(self._scratch), protocol=""))
+
+    def _git(
+        self, *arguments: str, env: dict[str, str], progress: Callable[[str], None] | None = None
+    ) -> Completed:
+        return self._runner.run(
+            ["git", *arguments],
+            cwd=os.fspath(self._scratch.parent),
+            env=env,
+            timeout=_LONGEST_SECONDS,
+            quiet=True,
+            progress=progress,
+        )
+
+    def _place(self) -> Place:
+        return Place(
+            directory=self._wanted.directory,
+            path=os.fspath(self._wanted.target),
+            url=self._wanted.url,
+            branch=self._wanted.branch or "HEAD",
+            user=user_name(),
+            ssh_key=self._access.ssh_key,
+            token=self._access.token_place,
+            cloned=False,
+        )
