@@ -194,6 +194,23 @@ def key_of_standard(host: Host, _patch: pytest.MonkeyPatch) -> None:
     (host.folder / "key").write_text(f"whsec_{'a' * 32}\n")
 
 
+def repos_from_environment(_host: Host, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("GITRELOAD_REPOS", "{}")
+
+
+def config_of_root(_host: Host, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(os, "access", lambda _path, _mode: False)
+
+
+def something_there(host: Host, _patch: pytest.MonkeyPatch) -> None:
+    (host.repodir / "notes").mkdir()
+    (host.repodir / "notes/file").touch()
+
+
+def a_token(host: Host, _patch: pytest.MonkeyPatch) -> None:
+    (host.folder / "token").write_text("a-token-of-a-forge\n")
+
+
 MESSAGES: list[tuple[Prepare, list[str]]] = [
     (nothing, ["sink", "--nope", "list --al", "sync --updat", "jobs --limit", "jobs --limit many"]),
     (nothing, ["jobs --limit 0", "jobs --action import,update", "retry x", "logs -f"]),
@@ -262,6 +279,23 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (port_too_low, ["serve"]),
     (foreign_address, ["serve"]),
     (unknown_host, ["serve"]),
+    (nothing, ["add", "add ../x", "add ext::helper", "add https://ada:pw@forge.example/c"]),
+    (nothing, ["add https://forge.example/c --dir a/b/c", "add file:///c --forge git"]),
+    (nothing, ["add file:///no/such/repository"]),
+    (nothing, ["remove", "remove coarse --yes", "remove course", "trust", "trust file:///c"]),
+    (something_there, ["add file:///no/such/notes"]),
+    (no_repodir, ["add file:///no/such/repository"]),
+    (config_of_root, ["add file:///no/such/repository"]),
+    (repos_from_environment, ["add file:///no/such/repository", "remove course --yes"]),
+    (
+        a_token,
+        [
+            "add file:///c --token-file token",
+            "add file:///c --token-file token --forge gogs",
+            "add git@github.com:o/c --token-file token",
+            "add git@github.com:o/c --fetch-token-file no-such-file",
+        ],
+    ),
     (no_git, ["serve", "worker"]),
     (old_git, ["serve"]),
 ]

@@ -14,16 +14,19 @@ import typer
 
 from gitreload import __version__
 from gitreload.cli import (
+    add,
     backup,
     checkouts,
     deliveries,
     holding,
     queue,
+    remove,
     replay,
     send,
     serve,
     settings,
     sync,
+    trust,
 )
 from gitreload.cli.errors import Command, Commands
 
@@ -38,6 +41,8 @@ app = typer.Typer(
 
 app.command(cls=Command)(serve.serve)
 app.command(cls=Command)(serve.worker)
+app.command(cls=Command)(add.add)
+app.command(cls=Command)(remove.remove)
 app.command("list", cls=Command)(checkouts.list_checkouts)
 app.command(cls=Command)(queue.jobs)
 app.command(cls=Command)(queue.show)
@@ -52,6 +57,7 @@ app.command(cls=Command)(deliveries.deliveries)
 app.command(cls=Command)(replay.replay)
 app.command(cls=Command)(send.send)
 app.command(cls=Command)(settings.config)
+app.command(cls=Command)(trust.trust)
 app.command(cls=Command)(backup.backup)
 
 

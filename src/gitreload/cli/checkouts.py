@@ -123,18 +123,16 @@ def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checko
 
     One that cannot be followed is an error too.
     """
-    found = _find(checkouts, settings, name)
+    found = look_up(checkouts, settings, name)
     if found is None:
-        raise GitreloadError(
-            f"there is no checkout {name} below REPODIR, {settings.repodir}; "
-            + _advice(name, checkouts.all())
-        )
+        raise no_checkout(name, checkouts, settings)
     if found.problem is not None:
         raise GitreloadError(found.problem)
     return found
 
 
-def _find(checkouts: Checkouts, settings: Settings, name: str) -> Checkout | None:
+def look_up(checkouts: Checkouts, settings: Settings, name: str) -> Checkout | None:
+    """The checkout called `name` below REPODIR, or at that path; None where there is none."""
     # `sync course/` and `sync /mnt/data/repos/course` come of completing names in a shell.
     directory = os.path.relpath(name, settings.repodir) if name.startswith("/") else name
     found = checkouts.get(os.path.normpath(directory))
@@ -142,6 +140,14 @@ def _find(checkouts: Checkouts, settings: Settings, name: str) -> Checkout | Non
         return found
     here = os.path.realpath(name)
     return next((checkout for checkout in checkouts.all() if checkout.path == here), found)
+
+
+def no_checkout(name: str, checkouts: Checkouts, settings: Settings) -> GitreloadError:
+    """That there is none of this name, with those that may be meant."""
+    return GitreloadError(
+        f"there is no checkout {name} below REPODIR, {settings.repodir}; "
+        + _advice(name, checkouts.all())
+    )
 
 
 def _advice(name: str, existing: tuple[Checkout, ...]) -> str:

@@ -41,6 +41,7 @@ def serve(
     loaded = load()
     from gitreload import logs
     from gitreload.cli.reload import Reload
+    from gitreload.cli.running import listed
     from gitreload.runtime import Runtime
     from gitreload.web.listen import bind
     from gitreload.web.server import Server
@@ -51,9 +52,12 @@ def serve(
         for each in sockets:
             bound.enter_context(each)
         runtime = Runtime(loaded)
-        server = Server(
-            runtime, Reload(runtime, load), lambda address: runtime.tell(f"serves {address}")
-        )
+
+        def listening(address: str) -> None:
+            bound.enter_context(listed(loaded.settings.state_dir))
+            runtime.tell(f"serves {address}")
+
+        server = Server(runtime, Reload(runtime, load), listening)
         _run(runtime, lambda: server.run(sockets))
 
 
@@ -69,6 +73,7 @@ def worker() -> None:
     loaded = load()
     from gitreload import logs
     from gitreload.cli.reload import Reload
+    from gitreload.cli.running import listed
     from gitreload.runtime import Runtime
 
     logs.configure(loaded.settings)
@@ -76,7 +81,7 @@ def worker() -> None:
     reload = Reload(runtime, load)
 
     def wait() -> None:
-        with signals() as received:
+        with signals() as received, listed(loaded.settings.state_dir):
             runtime.tell("works on the queue")
             while received.wait() == signal.SIGHUP:
                 reload()

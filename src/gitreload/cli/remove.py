@@ -1,0 +1,110 @@
+"""`gitreload remove`: undo what `gitreload add` did."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitreload.cli.checkouts import look_up, no_checkout
+from gitreload.cli.output import say
+from gitreload.cli.state import ledger_exists, open_ledger
+from gitreload.cli.trust import confirmed
+from gitreload.model import GitreloadError, State
+
+if TYPE_CHECKING:
+    from gitreload.config import Config, Settings
+    from gitreload.ledger import Ledger
+    from gitreload.model import Checkout
+
+
+def remove(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="The checkout below REPODIR.")],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the directory with all that is in it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a checkout: its entry in REPOS and its webhook's secret; with --delete its files.
+
+    Its jobs that wait are cancelled; while one runs, nothing is done. The webhook at the forge
+    stays: remove it there.
+    """
+    from gitreload import config
+    from gitreload.checkouts import Checkouts
+    from gitreload.config_file import path_of
+
+    loaded = config.load()
+    settings = loaded.settings
+    path_of(loaded)  # refuses before anything is done
+    checkouts = Checkouts.of(settings)
+    checkout = look_up(checkouts, settings, directory)
+    if checkout is None and directory not in settings.repos:
+        raise no_checkout(directory, checkouts, settings)
+    name = checkout.directory if checkout else directory
+    what = f"Forget {name}" + (f" and delete {checkout.path}" if delete and checkout else "")
+    if not (yes or confirmed(what)):
+        raise GitreloadError("nothing was removed; --yes answers in a script")
+    with ExitStack() as held:
+        if checkout is not None and ledger_exists(settings):
+            ledger = held.enter_context(open_ledger(settings))
+            _end_jobs(ledger, checkout, held)
+        _forget(loaded, name)
+        if checkout is not None:
+            _leave(settings, checkout, delete=delete)
+
+
+def _end_jobs(ledger: Ledger, checkout: Checkout, held: ExitStack) -> None:
+    """Cancel what waits and keep its lock. Raises `GitreloadError` while a job runs."""
+    lock = ledger.lock_checkout(checkout.path)
+    jobs = [job for job in ledger.unfinished() if job.path == checkout.path]
+    running = [job for job in jobs if job.state is State.RUNNING]
+    if running or lock is None:
+        if lock is not None:
+            lock.release()
+        told = f"job {running[0].id}" if running else "a job"
+        cure = f": wait, or `gitreload cancel {running[0].id}`" if running else ": try again"
+        raise GitreloadError(f"{told} works in {checkout.directory} now{cure}")
+    held.enter_context(lock)
+    for job in jobs:
+        ledger.cancel(job)
+        say(f"cancelled job {job.id}, which waited")
+
+
+def _forget(loaded: Config, name: str) -> None:
+    from gitreload.cli.running import tell_running
+    from gitreload.cli.webhooks import secret_file
+    from gitreload.config_file import BACKUP, change
+    from gitreload.json_edit import drop
+
+    if name in loaded.settings.repos:
+        path = change(loaded, lambda text: drop(text, ["REPOS", name]))
+        say(f"took REPOS.{name} out of {path} (as it was before: {path.name}{BACKUP})")
+    # Only now: a server that reads its configuration meanwhile must not miss the file.
+    secret_file(loaded.settings, name).unlink(missing_ok=True)
+    if tell_running(loaded.settings.state_dir):
+        say("the running gitreload was told to read its configuration again")
+
+
+def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
+    if not delete:
+        say(
+            f"{checkout.path} stays, and is followed for as long as it is below REPODIR: move it "
+            "elsewhere, or delete it"
+        )
+        return
+    for alias in checkout.aliases:
+        link = settings.repodir / alias
+        if link.is_symlink():
+            link.unlink()
+    # Out of sight at once, whatever deleting takes.
+    doomed = settings.repodir / ".gitreload" / f"deleted-{checkout.directory.replace('/', '%2F')}"
+    doomed.parent.mkdir(exist_ok=True)
+    if doomed.exists():
+        shutil.rmtree(doomed)
+    Path(checkout.path).rename(doomed)
+    shutil.rmtree(doomed)
+    say(f"deleted {checkout.path}")

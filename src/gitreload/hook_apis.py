@@ -1,0 +1,203 @@
+"""Webhooks made through the REST APIs of forges, so that nobody has to paste anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+
+from gitreload.model import GitreloadError
+from gitreload.visible import visible
+
+SECONDS = 20.0
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a forge is told: where to send pushes, and the secret to prove them with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+class Api(Protocol):
+    """How one forge's API is spoken with; paths are below its base URL."""
+
+    def base(self, host: str) -> str:
+        """The API's base URL for a forge on `host`."""
+
+    def hooks(self, repository: str) -> str:
+        """Path of the webhooks of `repository` ("org/course")."""
+
+    def headers(self, token: str) -> dict[str, str]:
+        """What proves who asks."""
+
+    def body(self, hook: Hook) -> dict[str, Any]:
+        """What makes the hook."""
+
+    def url_of(self, found: Mapping[str, Any]) -> object:
+        """Where a hook that is listed sends to."""
+
+    @property
+    def needs(self) -> str:
+        """What the token has to be allowed, in the forge's own words."""
+
+
+class _GitHub:
+    """https://docs.github.com/en/rest/repos/webhooks"""
+
+    needs = "repository permission Webhooks: read and write (or the scope admin:repo_hook)"
+
+    def base(self, host: str) -> str:
+        return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+
+    def hooks(self, repository: str) -> str:
+        return f"/repos/{repository}/hooks"
+
+    def headers(self, token: str) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+
+    def body(self, hook: Hook) -> dict[str, Any]:
+        config = {"url": hook.url, "content_type": "json", "secret": hook.secret}
+        # "0" is off, as text: https://docs.github.com/en/rest/repos/webhooks#create-a-repository-webhook
+        config["insecure_ssl"] = "0"
+        return {"name": "web", "active": True, "events": ["push"], "config": config}
+
+    def url_of(self, found: Mapping[str, Any]) -> object:
+        return found.get("config", {}).get("url")
+
+
+class _GitLab:
+    """https://docs.gitlab.com/api/project_webhooks/"""
+
+    needs = "scope api, of a user or bot with the role Maintainer"
+
+    def base(self, host: str) -> str:
+        return f"https://{host}/api/v4"
+
+    def hooks(self, repository: str) -> str:
+        return f"/projects/{quote(repository, safe='')}/hooks"
+
+    def headers(self, token: str) -> dict[str, str]:
+        return {"PRIVATE-TOKEN": token}
+
+    def body(self, hook: Hook) -> dict[str, Any]:
+        return {
+            "url": hook.url,
+            "token": hook.secret,
+            "push_events": True,
+            "enable_ssl_verification": True,
+        }
+
+    def url_of(self, found: Mapping[str, Any]) -> object:
+        return found.get("url")
+
+
+@dataclass(frozen=True)
+class _Gitea:
+    """https://docs.gitea.com/api/#tag/repository/operation/repoCreateHook, also of Forgejo.
+
+    `kind` is the type of hook: Forgejo's own sends header fields of its own.
+    """
+
+    kind: str
+    needs: str = "scope write:repository, of a user who administrates the repository"
+
+    def base(self, host: str) -> str:
+        return f"https://{host}/api/v1"
+
+    def hooks(self, repository: str) -> str:
+        return f"/repos/{repository}/hooks"
+
+    def headers(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"token {token}"}
+
+    def body(self, hook: Hook) -> dict[str, Any]:
+        config = {"url": hook.url, "content_type": "json", "secret": hook.secret}
+        return {"type": self.kind, "active": True, "events": ["push"], "config": config}
+
+    def url_of(self, found: Mapping[str, Any]) -> object:
+        return found.get("config", {}).get("url")
+
+
+APIS: Mapping[str, Api] = {
+    "github": _GitHub(),
+    "gitlab": _GitLab(),
+    "gitea": _Gitea("gitea"),
+    "forgejo": _Gitea("forgejo"),
+}
+
+
+def make_hook(
+    forge: str, repository: str, hook: Hook, *, host: str, token: str, base: str | None = None
+) -> None:
+    """Make `hook` at `repository` of a forge on `host`, in place of any that sends to its URL.
+
+    `base` is the API's base URL where it is not the usual one. Raises `GitreloadError` with what
+    the forge said and what to do; never with the token or the secret.
+    """
+    api = APIS[forge]
+    hooks = f"{(base or api.base(host)).rstrip('/')}{api.hooks(repository)}"
+    with httpx.Client(headers=api.headers(token), timeout=SECONDS) as client:
+        session = _Session(client, forge, repository, api.needs, (token, hook.secret))
+        # More than a hundred hooks for one repository are not had: GitHub and GitLab allow fewer.
+        for found in session.ask("GET", f"{hooks}?per_page=100&limit=100") or ():
+            if api.url_of(found) == hook.url:
+                # Its secret is not the one that we have now, and cannot be read.
+                session.ask("DELETE", f"{hooks}/{found['id']}")
+        session.ask("POST", hooks, api.body(hook))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    client: httpx.Client = field(repr=False)
+    forge: str
+    repository: str
+    needs: str
+    secrets: tuple[str, str] = field(repr=False)
+
+    def ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON of an answer, None where there is none. Raises `GitreloadError`."""
+        try:
+            response = self.client.request(method, url, json=body)
+            if response.is_success:
+                return response.json() if response.content else None
+        except httpx.HTTPError as error:
+            why = f"{type(error).__name__}: {error}"
+        except ValueError:
+            raise GitreloadError(
+                f"what answers at {url} is no API of {self.forge}: name its base URL with --api"
+            ) from None
+        else:
+            raise GitreloadError(self._refused(response, url))
+        raise GitreloadError(
+            f"the API of {self.forge} at {url} cannot be reached ({visible(why)}): try the same "
+            "command again, or add the webhook by hand"
+        )
+
+    def _refused(self, response: httpx.Response, url: str) -> str:
+        said = response.text
+        for secret in self.secrets:
+            said = said.replace(secret, "***")
+        answer = f"{self.forge} answers {response.status_code} at {url}: {visible(said[:_SHOWN])}"
+        match response.status_code:
+            case 401:
+                return f"{answer}. The token is wrong or has expired: it needs {self.needs}"
+            case 403 | 404:
+                return (
+                    f"{answer}. Either there is no repository {self.repository}, or the token may "
+                    f"not see its webhooks: it needs {self.needs}"
+                )
+            case 422 | 400:
+                return f"{answer}. Is PUBLIC_URL an address that {self.forge} can reach?"
+            case status if 300 <= status < 400:
+                return f"{answer}. It has moved: name the API's base URL with --api"
+        return f"{answer}. Try the same command again later, or add the webhook by hand"
