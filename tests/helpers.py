@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from sqlalchemy import func, select
 
 from gitreload.ledger import Ledger
@@ -46,6 +49,27 @@ def counts(ledger: Ledger) -> tuple[int, int]:
             for table in (deliveries, jobs)
         )
     return held, owed
+
+
+needs_mount = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None,
+    reason="mounting a small file system needs root",
+)
+
+
+@contextmanager
+def tmpfs(folder: Path, size: str) -> Iterator[None]:
+    """A small file system of its own in `folder`; `size` may have further options of mount."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
+    )
+    if done.returncode:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class Remote:

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SYNC = "sync"
     RETRY = "retry"
     REPLAY = "replay"
+    RECONCILE = "reconcile"
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -113,10 +114,10 @@ class Checkout:
 
     `directory` is its name there ("course" or "org/course"), `path` the resolved absolute path,
     which is its identity. `aliases` are further names that lead to the same path. `origin` is the
-    URL as configured, `url` what git's `insteadOf` rules make of it (None where nobody looked);
-    `identities` are the canonical forms under which a payload may name it.
-    `branch` is what `HEAD` names (None when detached), `follows` the branch of the remote that it
-    tracks. `problem` says why it cannot be followed, with the cure; None when all is well.
+    URL as configured, `url` what git's `insteadOf` rules make of it, its user and password masked
+    (None where nobody looked); `identities` are the canonical forms under which a payload may name
+    it. `branch` is what `HEAD` names (None when detached), `follows` the branch of the remote that
+    it tracks. `problem` says why it cannot be followed, with the cure; None when all is well.
     """
 
     directory: str

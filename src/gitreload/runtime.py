@@ -25,6 +25,7 @@ from gitreload.keeper import Keeper
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.receiver import Receiver
+from gitreload.reconcile import Reconciler
 from gitreload.refusals import Refusals
 from gitreload.tokens import read_token
 from gitreload.worker import Stops, Tools
@@ -184,6 +185,8 @@ class Runtime:
             self.refusals,
         )  # fmt: skip
         self._spawn(self._keeper.run, "keeper")
+        reconciler = Reconciler(ledger, lambda: self._tools, engine.wake, self._stopping)
+        self._spawn(reconciler.run, "reconciler")
         self.trouble = None
 
     def _lead(self) -> None:

@@ -90,6 +90,11 @@ class Settings(Group):
     git_timeout_seconds: Annotated[float, Between(0.1, 86400)] = Field(
         default=600, description="How long one git command may run."
     )
+    reconcile_minutes: Annotated[float, Between(0, 10080)] = Field(
+        default=30,
+        description="How often the followed branches are compared with their remotes, for pushes "
+        "that no webhook announced; 0 = never.",
+    )
     shutdown_grace_seconds: Annotated[float, Between(0, 86400)] = Field(
         default=30, description="How long running jobs may go on once the server is told to stop."
     )

@@ -14,7 +14,7 @@ from gitreload.checkouts.identities import Identities
 from gitreload.checkouts.scan import Scan
 from gitreload.checkouts.stamps import Evidence
 from gitreload.model import Checkout, TransientError
-from gitreload.remotes import canonical
+from gitreload.remotes import canonical, mask
 from gitreload.visible import visible
 
 DEEPEST = 2  # `dir` and `org/dir`
@@ -164,7 +164,7 @@ class Index:
         url = None
         if reading.origin is not None:
             identities = self._identities.of(reading.origin, path, reading.rules)
-            url = self._identities.url(reading.origin, reading.rules)
+            url = mask(self._identities.url(reading.origin, reading.rules))
         for name in (directory, *aliases):
             identities |= self._remotes.get(name, frozenset())
         problem = reading.problem

@@ -19,7 +19,16 @@ from gitreload.model import Checkout, GitreloadError, PermanentError, TransientE
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
 
-__all__ = ["Access", "BranchGoneError", "Clean", "Updated", "check_version", "update", "write"]
+__all__ = [
+    "Access",
+    "BranchGoneError",
+    "Clean",
+    "Git",
+    "Updated",
+    "check_version",
+    "update",
+    "write",
+]
 
 # The first that joins small packs alone (repack --geometric); settings by the environment
 # (GIT_CONFIG_COUNT) came with 2.31.
@@ -88,6 +97,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.mending.remove_stale_locks()
     git.check_branch()
     before = git.revision(git.local)
+    git.check_space()
     known = git.revision(git.tracking)  # mends it where it is broken
     git.fetch()
     tip = git.revision(git.tracking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -15,7 +15,8 @@ from gitreload.git.errors import Place, damage, failure, moved_note
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.mending import Mending, files_used
 from gitreload.git.settings import git_environment, with_own_index
-from gitreload.model import Checkout, PermanentError, TransientError
+from gitreload.git.space import check_space
+from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Completed, Runner, user_name
 from gitreload.remotes import mask, protocol
 from gitreload.visible import visible
@@ -69,8 +70,11 @@ class Git:
         timeout: float,
         access: Access = NO_ACCESS,
         git_dir: Path | None = None,
+        reading: bool = False,
     ) -> None:
         """With `git_dir`, that is used instead of the checkout's own `.git`.
+
+        `reading`: nothing is mended, as the caller does not hold the checkout's lock.
 
         Raises `PermanentError` where it follows no branch of a remote.
         """
@@ -91,6 +95,7 @@ class Git:
         self.notes: list[str] = []
         self._remote = f"refs/heads/{checkout.follows}"
         self._runner = runner
+        self._reading = reading
         self._timeout = timeout
         self._path = checkout.path
         self.place = Place(
@@ -137,12 +142,19 @@ class Git:
             except OnlyGitKnowsError:
                 pass
             except BrokenRefError as broken:
+                if self._reading:
+                    return None
                 broken.file.unlink()
                 self.notes.append(f"removed {ref}, which was corrupt; it is made anew")
                 return None
         done = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", ref, quiet=True)
         found = text(done).strip()
         return found if done.ok and REVISION.fullmatch(found) else None
+
+    def check_space(self) -> None:
+        """Raise `TransientError` where its disk is all but full."""
+        with files_used(self.place):
+            check_space(self.place.directory, self._path)
 
     def fetch(self, *, depth_one: bool = False) -> None:
         """Fetch the followed branch, and nothing else, into `tracking`.
@@ -151,13 +163,9 @@ class Git:
         """
         place = self.place
         self._runner.log(f"fetching {place.branch} from {mask(place.url)}")
-        self._access.check_url(place.url)
-        self._speak(self._resolved() if self._access.token else self.checkout.url or place.url)
         shallow = ["--depth=1"] if depth_one else []
         command = ("fetch", *shallow, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
-        done = self.run(*command, remote=True)
-        if _REFUSED.search(text(done)) and self._speak_as_resolved():
-            done = self.run(*command, remote=True)
+        done = self._call(*command)
         if _CONFLICTING.search(text(done)) and self._drop_conflicting():
             done = self.run(*command, remote=True)
         self.check(done)
@@ -166,6 +174,33 @@ class Git:
             self.notes.append(f"the history of {visible(place.branch)} was rewritten at the remote")
         if moved := _REDIRECTED.search(text(done)):
             self.notes.append(moved_note(place, moved[1].rstrip("/")))
+
+    def tips(self, branches: Iterable[str]) -> dict[str, str]:
+        """The revision of each of these branches at the remote; without those that it lacks.
+
+        They must be names that git allows.
+        """
+        refs = {f"refs/heads/{branch}": branch for branch in branches}
+        # All that a remote sends otherwise: its tags and the refs of every merge request.
+        done = self._call("ls-remote", "--heads", "--end-of-options", "origin", *refs, quiet=True)
+        self.check(done)
+        lines = [line.partition("\t") for line in text(done).splitlines()]
+        return {
+            refs[ref]: revision
+            for revision, _, ref in lines
+            if ref in refs and REVISION.fullmatch(revision)
+        }
+
+    def branch_gone(self) -> GitreloadError:
+        """What a fetch would say of a branch that the remote lacks."""
+        return failure("git ls-remote", "couldn't find remote ref", self.place)
+
+    def is_as_fetched(self) -> bool:
+        """Whether an update would take nothing away: no changes, no commits of its own."""
+        if self.changes("untracked").matter("untracked"):
+            return False
+        own = self.revision(self.local)
+        return own is None or self.is_ancestor(own, self.tracking)
 
     def reset(self, revision: str) -> None:
         """Make the branch, the index and all tracked files those of `revision`."""
@@ -219,6 +254,11 @@ class Git:
         """Whether `revision` is in the history of `of`; False for one that is not known here."""
         done = self.run("merge-base", "--is-ancestor", revision, of, quiet=True)
         return done.ok
+
+    def commits_between(self, revision: str, later: str) -> int | None:
+        """How many commits `later` has that `revision` has not; None where it is not here yet."""
+        done = self.run("rev-list", "--count", f"{revision}..{later}", quiet=True)
+        return int(text(done)) if done.ok else None
 
     def join_packs(self) -> None:
         """Join the small packs that fetches left, once there are many of them.
@@ -278,6 +318,16 @@ class Git:
         self.check(done)
         return text(done).strip()
 
+    def _call(self, *command: str, quiet: bool = False) -> Completed:
+        """Run a command that speaks with the remote, once it may."""
+        url = self.place.url
+        self._access.check_url(url)
+        self._speak(self._resolved() if self._access.token else self.checkout.url or url)
+        done = self.run(*command, quiet=quiet, remote=True)
+        if _REFUSED.search(text(done)) and self._speak_as_resolved():
+            done = self.run(*command, quiet=quiet, remote=True)
+        return done
+
     def _in_git_dir(self, variables: dict[str, str]) -> dict[str, str]:
         return variables if self._git_dir is None else variables | {"GIT_DIR": str(self._git_dir)}
 
@@ -332,7 +382,7 @@ class Git:
         """
         variables = self._variables | self._secret if remote else self._variables
         done = self._run_once(arguments, variables, quiet=quiet)
-        for _ in range(_MOST_MENDINGS):
+        for _ in range(0 if self._reading else _MOST_MENDINGS):
             if done.ok or not self.mending.mend(text(done)):
                 break
             done = self._run_once(arguments, variables, quiet=quiet)

@@ -14,11 +14,22 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 
-from gitreload.ledger import claiming, history, logs, migrate, queue, received, statedir, views
+from gitreload.ledger import (
+    claiming,
+    history,
+    logs,
+    migrate,
+    queue,
+    received,
+    reconciling,
+    statedir,
+    views,
+)
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
 from gitreload.ledger.queue import BY_HAND, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
+from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
 from gitreload.ledger.tables import checkouts, workers
@@ -47,6 +58,7 @@ __all__ = [
     "Ledger",
     "LedgerUnavailable",
     "LinkedDelivery",
+    "Missed",
     "Received",
     "Recorded",
     "Revisions",
@@ -143,6 +155,38 @@ class Ledger:
                 if job not in before
             )
         return [(job, outcome) for job, outcome, _ in queued]
+
+    def catch_up(
+        self,
+        checkout: Checkout,
+        tip: str,
+        decide: Callable[[CheckoutRecord], Action | None],
+        *,
+        missed: bool,
+    ) -> int | None:
+        """Queue what `decide` says, in the transaction that reads the record it decides by.
+
+        The job, or None. `missed`: had there been a delivery of it, we would know.
+        """
+        now = self.clock()
+        with self._recorder() as recorder:
+            checkout_id = recorder.checkout_id(checkout)
+            record = views.record(recorder.connection, checkout_id)
+            action = decide(record)
+            if action is None:
+                return None
+            job, _, _ = recorder.queue(checkout_id, action, Reason.RECONCILE, now, tip)
+            tried_before = record.last_job is not None and record.last_job.wanted == tip
+            if missed and not tried_before:
+                reconciling.count_missed(recorder.connection, checkout_id, now)
+        return job
+
+    def note_tips(self, seen: Sequence[tuple[Checkout, str | None, str | None]]) -> None:
+        """Keep of each checkout the tip of its branch, or why that cannot be told."""
+        with self._recorder() as recorder:
+            for checkout, tip, trouble in seen:
+                checkout_id = recorder.checkout_id(checkout)
+                reconciling.note(recorder.connection, checkout_id, tip, trouble)
 
     @contextmanager
     def _recorder(self) -> Iterator[Recorder]:

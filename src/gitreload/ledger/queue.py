@@ -134,7 +134,7 @@ def succeed(
 ) -> None:
     """End the job well, and keep on its checkout what was reached."""
     _finish(connection, job, State.SUCCEEDED, now, None, revisions)
-    reached: dict[str, Any] = {"revision": revisions.after}
+    reached = _reached(job, revisions)
     if imported is not None:
         reached |= {
             "imported_revision": revisions.after,
@@ -148,12 +148,9 @@ def fail(
     connection: Connection, job: Job, now: float, error: str, revisions: Revisions | None
 ) -> None:
     _finish(connection, job, State.FAILED, now, error, revisions)
-    if revisions is not None:
-        connection.execute(
-            update(checkouts)
-            .where(checkouts.c.id == job.checkout_id)
-            .values(revision=revisions.after)
-        )
+    connection.execute(
+        update(checkouts).where(checkouts.c.id == job.checkout_id).values(_reached(job, revisions))
+    )
 
 
 def cancel(connection: Connection, job: Job, now: float) -> None:
@@ -275,6 +272,14 @@ def running_attempts(connection: Connection) -> list[tuple[Job, Attempt]]:
         if job is not None:
             found.append((job, attempt_of(row)))
     return found
+
+
+def _reached(job: Job, revisions: Revisions | None) -> dict[str, Any]:
+    """What an ended job leaves on its checkout. What was seen of the remote before is old then."""
+    done = {"action": job.action.value}
+    if revisions is None:
+        return done
+    return {**done, "revision": revisions.after, "tip": None, "trouble": None}
 
 
 def _finish(

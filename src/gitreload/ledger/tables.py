@@ -59,6 +59,14 @@ checkouts = Table(
     Column("course_key", Text),
     # Its jobs wait until somebody releases it.
     Column("held", Boolean, nullable=False, server_default=text("false")),
+    # The last finished action, also once its job is pruned.
+    Column("action", String(16)),
+    # What reconciling saw of the remote since then: the tip, or why that cannot be told.
+    Column("tip", String(64)),
+    Column("trouble", Prose),
+    # How many pushes it found, one after the other, that no delivery announced; and when the last.
+    Column("missed", Integer, nullable=False, server_default=text("0")),
+    Column("missed_at", Float),
     UniqueConstraint("pool", "path"),
     sqlite_autoincrement=True,
 )

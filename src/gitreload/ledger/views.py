@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
+from gitreload.ledger import reconciling
 from gitreload.ledger.queue import attempt_of, get, job_of, job_query
+from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.tables import (
     attempts,
     checkouts,
@@ -40,7 +43,9 @@ class LinkedDelivery:
 class CheckoutRecord:
     """What the ledger knows of a checkout: its revision, and how its last job ended.
 
-    `held`: its jobs wait until it is released.
+    `held`: its jobs wait until it is released. `action` is what was asked for it last, None where
+    nothing ever was. `tip` is that of its remote's branch when it was looked at since the last job,
+    `trouble` why that could not be told. `missed` are pushes that no delivery announced.
     """
 
     path: str
@@ -49,6 +54,10 @@ class CheckoutRecord:
     course_key: str | None
     last_job: Job | None
     held: bool = False
+    action: Action | None = None
+    tip: str | None = None
+    trouble: str | None = None
+    missed: Missed | None = None
 
 
 def unfinished(connection: Connection, pool: str) -> list[Job]:
@@ -137,13 +146,24 @@ def last_results(connection: Connection, pool: str) -> dict[str, CheckoutRecord]
         row.checkout_id: job_of(row)
         for row in connection.execute(job_query().join(last, last.c.id == jobs.c.id))
     }
-    rows = connection.execute(select(checkouts).where(checkouts.c.pool == pool))
+    rows = connection.execute(select(checkouts).where(checkouts.c.pool == pool)).all()
     return {
-        row.path: CheckoutRecord(
-            row.path, row.directory, row.revision, row.course_key, newest.get(row.id), row.held
-        )
+        row.path: _record(row, newest.get(row.id), reconciling.missed(connection, row))
         for row in rows
     }
+
+
+def record(connection: Connection, checkout_id: int) -> CheckoutRecord:
+    """What is known of one checkout that there is."""
+    newest = connection.execute(
+        job_query()
+        .where(jobs.c.checkout_id == checkout_id, jobs.c.state != State.SUPERSEDED.value)
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    row = connection.execute(select(checkouts).where(checkouts.c.id == checkout_id)).one()
+    missed = reconciling.missed(connection, row)
+    return _record(row, None if newest is None else job_of(newest), missed)
 
 
 def imported(connection: Connection, checkout_id: int) -> tuple[str | None, str | None]:
@@ -173,3 +193,20 @@ def waiting(connection: Connection, checkout_id: int) -> Job | None:
     query = job_query().where(in_state(State.QUEUED), jobs.c.checkout_id == checkout_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else job_of(row)
+
+
+def _record(row: Row[Any], last_job: Job | None, missed: Missed | None) -> CheckoutRecord:
+    # Jobs are pruned; what the last finished one did is kept on the checkout.
+    finished = None if row.action is None else Action(row.action)
+    return CheckoutRecord(
+        path=row.path,
+        directory=row.directory,
+        revision=row.revision,
+        course_key=row.course_key,
+        last_job=last_job,
+        held=row.held,
+        action=finished if last_job is None else last_job.action,
+        tip=row.tip,
+        trouble=row.trouble,
+        missed=missed,
+    )

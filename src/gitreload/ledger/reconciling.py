@@ -1,0 +1,85 @@
+"""What reconciling saw of remotes, kept on their checkouts; and pushes that nobody announced.
+
+All take a connection inside a transaction; `Ledger` opens those.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from gitreload.ledger.tables import checkouts, deliveries, job_deliveries, jobs
+from gitreload.visible import visible
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """So many pushes of a checkout came without a delivery, one after the other.
+
+    `last_delivery` is when the last one before them came (epoch seconds); None where none is known
+    any more.
+    """
+
+    directory: str
+    pushes: int
+    last_delivery: float | None
+
+    def alarm(self, now: float) -> str:
+        """The sentence that tells of them."""
+        pushes = "a push" if self.pushes == 1 else f"{self.pushes} pushes"
+        if self.last_delivery is None:
+            last = "and none is known that ever did"
+        else:
+            days = int((now - self.last_delivery) / DAY_SECONDS)
+            ago = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
+            last = f"the last delivery was {ago}"
+        name, quoted = visible(self.directory), visible(shlex.quote(self.directory))
+        return (
+            f"the webhook of {name} seems broken: {pushes} came that no delivery announced, {last}."
+            " Look at its deliveries at the forge, and try the way from here with: "
+            f"gitreload send {quoted}"
+        )
+
+
+def note(connection: Connection, checkout_id: int, tip: str | None, trouble: str | None) -> None:
+    """Keep the tip of the checkout's branch, or why it cannot be told."""
+    connection.execute(
+        update(checkouts).where(checkouts.c.id == checkout_id).values(tip=tip, trouble=trouble)
+    )
+
+
+def count_missed(connection: Connection, checkout_id: int, now: float) -> None:
+    """Another push was found that no delivery announced; after a delivery it is the first."""
+    row = connection.execute(select(checkouts).where(checkouts.c.id == checkout_id)).one()
+    before = missed(connection, row)
+    connection.execute(
+        update(checkouts)
+        .where(checkouts.c.id == checkout_id)
+        .values(missed=before.pushes + 1 if before else 1, missed_at=now)
+    )
+
+
+def missed(connection: Connection, checkout: Row[Any]) -> Missed | None:
+    """What a row of `checkouts` tells of pushes that nobody has announced up to now."""
+    if not checkout.missed:
+        return None
+    last = _last_delivery(connection, checkout.id)
+    if last is not None and last > checkout.missed_at:
+        return None
+    return Missed(checkout.directory, checkout.missed, last)
+
+
+def _last_delivery(connection: Connection, checkout_id: int) -> float | None:
+    newest = (
+        select(func.max(deliveries.c.received_at))
+        .join(job_deliveries, job_deliveries.c.delivery_id == deliveries.c.id)
+        .join(jobs, jobs.c.id == job_deliveries.c.job_id)
+        .where(jobs.c.checkout_id == checkout_id)
+    )
+    found: float | None = connection.execute(newest).scalar()
+    return found

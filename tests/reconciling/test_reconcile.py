@@ -1,0 +1,396 @@
+"""What no webhook told is found and done: real repositories, a clock that the test moves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import replace
+
+import pytest
+
+from fakes.git_http import git_server
+from gitreload import reconcile
+from gitreload.git import Git
+from gitreload.ledger import CheckoutRecord, Missed
+from gitreload.locks import Lock
+from gitreload.model import (
+    Action,
+    Job,
+    Reason,
+    State,
+)
+from gitreload.reconcile import PAUSE_SECONDS, owed
+from helpers import Remote, git, wait_until
+
+from .conftest import DAY, MINUTES, Host
+
+OLD, TIP = "1f" * 20, "2e" * 20
+
+
+def a_job(**facts: object) -> Job:
+    job = Job(
+        *(1, 1, "course", "/repos/course", None, Action.IMPORT, State.SUCCEEDED, Reason.PUSH),
+        queued_at=0.0,
+        due_at=0.0,
+    )
+    return replace(job, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("revision", "job", "expected"),
+    [
+        (TIP, a_job(), None),
+        (TIP, a_job(state=State.FAILED), None),
+        (TIP, None, None),
+        (OLD, None, Action.IMPORT),
+        (OLD, a_job(), Action.IMPORT),
+        (None, a_job(), Action.IMPORT),
+        (OLD, a_job(state=State.QUEUED), None),
+        (OLD, a_job(state=State.RUNNING), None),
+        # It is said to have been brought there, but the remote's word was another one then.
+        (OLD, a_job(wanted=TIP), Action.IMPORT),
+        (OLD, a_job(wanted=TIP, state=State.FAILED), Action.IMPORT),
+        (OLD, a_job(wanted=TIP, state=State.FAILED, reason=Reason.RECONCILE), None),
+        (OLD, a_job(wanted=OLD, state=State.FAILED, reason=Reason.RECONCILE), Action.IMPORT),
+        (OLD, a_job(wanted=TIP, state=State.CANCELLED), None),
+        (OLD, a_job(wanted=OLD, state=State.CANCELLED), Action.IMPORT),
+    ],
+)
+def test_what_is_owed(revision: str | None, job: Job | None, expected: Action | None) -> None:
+    record = CheckoutRecord("/repos/course", "course", revision, None, job, action=Action.IMPORT)
+    assert owed(record, TIP) is expected
+
+
+class TestCatchingUp:
+    @pytest.mark.parametrize("action", Action)
+    def test_the_action_that_was_asked_for_last_is_done(
+        self, host: Host, remote: Remote, action: Action
+    ) -> None:
+        host.sync(action=Action.UPDATE)
+        host.work()
+        host.sync(action=action)
+        host.work()
+        tip = remote.commit({"a": "lost\n"})
+        host.round()
+        assert host.queued() == [("course", action, Reason.RECONCILE)]
+        [job] = host.work()
+        assert (job.state, job.to_revision, host.head()) == (State.SUCCEEDED, tip, tip)
+        host.round()
+        assert host.queued() == []
+
+    def test_it_is_still_known_when_the_job_is_pruned(self, host: Host, remote: Remote) -> None:
+        host.sync()
+        host.work()
+        host.now += 100 * DAY
+        host.ledger.prune(30, 1024)
+        remote.commit({"a": "lost\n"})
+        host.round()
+        assert host.queued() == [("course", Action.IMPORT, Reason.RECONCILE)]
+
+    def test_a_course_that_is_broken_is_not_imported_again_and_again(
+        self, host: Host, remote: Remote
+    ) -> None:
+        host.importer.broken.add("course")
+        host.sync()
+        broken = remote.commit({"a": "broken\n"})
+        host.work()
+        for _ in range(3):
+            host.round()
+            assert host.work() == []
+        assert host.importer.imported == [("course", broken)]
+        mended = remote.commit({"a": "mended\n"})
+        host.round()
+        host.work()
+        assert host.importer.imported[1:] == [("course", mended)]
+
+    def test_what_could_not_be_fetched_is_tried_once_more(self, host: Host, remote: Remote) -> None:
+        host.sync()
+        host.work()
+        # The remote tells of it, but it is malformed, so that no fetch takes it.
+        text = remote.bare / "malformed"
+        text.write_text(f"tree {git('rev-parse', 'HEAD^{tree}', cwd=remote.work)}\nauthor x\n\n")
+        options = ("-w", "-t", "commit", "--literally", str(text))
+        bad = git("hash-object", *options, cwd=remote.bare)
+        (remote.bare / "refs/heads/main").write_text(f"{bad}\n")
+        host.push(remote, bad)
+        [job] = host.work()
+        assert job.state is State.FAILED, job.error
+        states = []
+        for _ in range(3):
+            host.round()
+            states.append([(job.reason, job.state) for job in host.work()])
+        assert states == [[(Reason.RECONCILE, State.FAILED)], [], []]
+
+    def test_a_job_that_waits_is_left_as_it_is(self, host: Host, remote: Remote) -> None:
+        host.sync()
+        remote.commit({"a": "new\n"})
+        [before] = host.ledger.unfinished()
+        host.round()
+        assert host.ledger.unfinished() == [before]
+
+    def test_one_that_came_meanwhile_too(
+        self, host: Host, remote: Remote, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        host.sync()
+        host.work()
+        tip = remote.commit({"a": "new\n"})
+        tips = Git.tips
+
+        def pushed(git: Git, branches: set[str]) -> dict[str, str]:
+            host.push(remote, tip, Action.UPDATE)
+            return tips(git, branches)
+
+        monkeypatch.setattr(Git, "tips", pushed)
+        host.round()
+        assert host.queued() == [("course", Action.UPDATE, Reason.PUSH)]
+
+    def test_what_was_cancelled_stays_so(self, host: Host, remote: Remote) -> None:
+        host.sync()
+        host.work()
+        host.push(remote, remote.commit({"a": "unwanted\n"}))
+        host.ledger.cancel(host.ledger.unfinished()[0])
+        host.round()
+        assert host.queued() == []
+
+
+class TestUnasked:
+    def test_at_its_tip_it_owes_nothing(self, host: Host) -> None:
+        host.round()
+        assert host.queued() == []
+
+    def test_behind_it_is_updated(self, host: Host, remote: Remote) -> None:
+        tip = remote.commit({"a": "new\n"})
+        host.round()
+        assert host.queued() == [("course", Action.UPDATE, Reason.RECONCILE)]
+        host.work()
+        assert host.head() == tip
+
+    @pytest.mark.parametrize("change", ["edited", "untracked", "committed"])
+    def test_work_of_somebody_is_left_alone_and_told_once(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture, change: str
+    ) -> None:
+        course = host.repodir / "course"
+        (course / ("new" if change == "untracked" else "README.md")).write_text("mine\n")
+        if change == "committed":
+            git("commit", "-qam", "mine", cwd=course)
+        remote.commit({"a": "new\n"})
+        for _ in range(2):
+            host.round()
+        assert host.queued() == []
+        assert caplog.text.count("somebody has changed it") == 1
+        assert "gitreload sync --update course" in caplog.text
+
+
+class TestRemotes:
+    def test_one_call_is_made_for_all_branches_and_checkouts_of_a_remote(
+        self, host: Host, remote: Remote, calls: list[set[str]]
+    ) -> None:
+        remote.commit({"b": "staging\n"}, branch="staging/next")
+        remote.clone(host.repodir / "org/again")
+        remote.clone(host.repodir / "staging", "-b", "staging/next")
+        Remote(host.folder / "other").commit({"c": "other\n"})
+        git("clone", "-q", str(host.folder / "other/course.git"), "other", cwd=host.repodir)
+        main = remote.commit({"a": "new\n"})
+        staging = remote.commit({"b": "newer\n"}, branch="staging/next")
+        host.round()
+        assert sorted(map(sorted, calls)) == [["main"], ["main", "staging/next"]]
+        host.work()
+        assert (host.head(), host.head("org/again")) == (main, main)
+        assert host.head("staging") == staging
+
+    def test_a_relative_remote_is_another_one_from_elsewhere(
+        self, host: Host, remote: Remote, calls: list[set[str]]
+    ) -> None:
+        for name in ("a", "b/c"):
+            clone = remote.clone(host.repodir / name)
+            git("remote", "set-url", "origin", "../course", cwd=clone)
+        host.round()
+        assert len(calls) == 3
+
+    def test_a_branch_that_is_gone_is_told_once_and_followed_when_it_is_back(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.sync()
+        host.work()
+        git("update-ref", "-d", "refs/heads/main", cwd=remote.bare)
+        for _ in range(2):
+            host.round()
+        assert host.queued() == []
+        assert caplog.text.count("the branch main, which course follows, is not at") == 1
+        trouble = host.ledger.last_results()[str(host.repodir / "course")].trouble
+        assert trouble is not None
+        assert "the branch main" in trouble
+        tip = remote.commit({"a": "again\n"})
+        host.round()
+        assert "can be compared with their remotes again: 1" in caplog.text
+        record = host.ledger.last_results()[str(host.repodir / "course")]
+        assert (record.tip, record.trouble) == (tip, None)
+        host.work()
+        assert host.head() == tip
+
+    def test_a_dead_one_costs_its_timeout_and_keeps_nobody_waiting(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.configure(GIT_TIMEOUT_SECONDS=0.5)
+        with git_server(host.folder) as server:
+            server.stall = True
+            dead = remote.clone(host.repodir / "dead")
+            git("remote", "set-url", "origin", server.url("course.git"), cwd=dead)
+            tip = remote.commit({"a": "new\n"})
+            for _ in range(2):
+                host.round()
+        assert caplog.text.count("dead cannot be compared") == 1
+        assert "GIT_TIMEOUT_SECONDS" in caplog.text
+        host.work()
+        assert host.head() == tip
+
+    def test_of_many_dead_ones_a_few_are_named(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for number in range(12):
+            clone = remote.clone(host.repodir / f"dead{number}")
+            git("remote", "set-url", "origin", f"/nowhere/{number}.git", cwd=clone)
+        host.round()
+        assert caplog.text.count("cannot be compared with its remote") == 10
+        assert "2 more cannot be compared with their remotes" in caplog.text
+
+
+class TestOneProcess:
+    def test_reconciles_and_another_one_once_it_has_left(
+        self, host: Host, calls: list[set[str]]
+    ) -> None:
+        host.reconciler.attend()
+        other = host.start()
+        host.now += MINUTES * 60
+        other.attend()
+        assert len(calls) == 1
+        host.reconciler.attend()
+        host.reconciler.leave()
+        other.attend()
+        assert len(calls) == 2
+        host.now += PAUSE_SECONDS
+        other.attend()
+        assert len(calls) == 3
+        other.leave()
+
+    def test_does_it_as_often_as_configured(self, host: Host, calls: list[set[str]]) -> None:
+        for _ in range(10):
+            host.reconciler.attend()
+            host.now += MINUTES * 60 / 5 + 1
+        assert len(calls) == 2
+
+    def test_does_not_wait_for_a_clock_that_was_set_back(
+        self, host: Host, calls: list[set[str]]
+    ) -> None:
+        host.reconciler.attend()
+        host.now -= 400 * DAY
+        host.reconciler.attend()
+        assert len(calls) == 2
+
+    def test_does_nothing_where_it_is_off(self, host: Host, calls: list[set[str]]) -> None:
+        host.configure(RECONCILE_MINUTES=0)
+        host.round()
+        assert calls == []
+        assert not (host.folder / "state/reconcile.lock").exists()
+
+
+def test_it_ends_at_once_when_it_has_to_stop(host: Host, remote: Remote) -> None:
+    with git_server(host.folder) as server:
+        server.stall = True
+        for number in range(20):
+            dead = remote.clone(host.repodir / f"dead{number}")
+            git("remote", "set-url", "origin", server.url(f"{number}.git"), cwd=dead)
+        thread = threading.Thread(target=host.reconciler.run)
+        thread.start()
+        wait_until(lambda: host.ledger.last_results() or _asking())
+        host.stopping.set()
+        thread.join(30)
+        assert not thread.is_alive()
+    lock = Lock.take(host.folder / "state/reconcile.lock")
+    assert lock is not None
+    lock.release()
+
+
+def _asking() -> bool:
+    return any(thread.name.startswith("ls-remote") for thread in threading.enumerate())
+
+
+def test_what_keeps_it_from_working_is_told_once(
+    host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reconcile, "TICK_SECONDS", 0.001)
+    host.repodir.rename(host.folder / "away")
+    thread = threading.Thread(target=host.reconciler.run)
+    thread.start()
+    wait_until(lambda: "cannot reconcile now: REPODIR" in caplog.text)
+    host.now += MINUTES * 60
+    began = host.folder / "state/reconcile.lock"
+    wait_until(lambda: os.stat(began).st_mtime == host.now)  # noqa: PTH116
+    (host.folder / "away").rename(host.repodir)
+    host.now += MINUTES * 60
+    caplog.set_level(logging.INFO)
+    wait_until(lambda: "reconciled 1 checkouts" in caplog.text)
+    host.stopping.set()
+    thread.join(30)
+    assert caplog.text.count("cannot reconcile now") == 1
+
+
+class TestAlarm:
+    def lose(self, host: Host, remote: Remote, pushes: int) -> None:
+        for number in range(pushes):
+            remote.commit({"a": f"lost at {host.now}, {number}\n"})
+            host.round()
+            host.work()
+
+    def test_comes_when_pushes_are_found_that_no_delivery_announced(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.push(remote, host.head())
+        host.work()
+        host.round()
+        host.now += 7.5 * DAY
+        self.lose(host, remote, 2)
+        host.round()
+        assert "the webhook of course seems broken: a push came that no delivery" in caplog.text
+        last = "2 pushes came that no delivery announced, the last delivery was 8 days ago"
+        assert caplog.text.count(last) == 1
+        host.round()
+        assert caplog.text.count(last) == 1
+        host.push(remote, remote.commit({"a": "announced\n"}))
+        host.work()
+        assert host.missed() == []
+        self.lose(host, remote, 1)
+        assert host.missed() == [1]
+
+    def test_does_not_come_for_what_was_pushed_while_we_were_away(
+        self, host: Host, remote: Remote
+    ) -> None:
+        host.sync()
+        host.work()
+        host.round()
+        host.restart()
+        self.lose(host, remote, 1)
+        assert host.missed() == []
+
+    def test_does_not_come_for_a_delivery_that_was_late(self, host: Host, remote: Remote) -> None:
+        host.round()
+        tip = remote.commit({"a": "slow forge\n"})
+        host.round()
+        host.now += 1
+        host.push(remote, tip)
+        assert host.missed() == []
+
+    def test_where_no_delivery_ever_came_it_is_told_once(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.round()
+        self.lose(host, remote, 4)
+        assert caplog.text.count("and none is known that ever did") == 1
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"), [(3600.0, "today"), (1.5 * DAY, "yesterday"), (9.9 * DAY, "9 days ago")]
+)
+def test_how_long_ago_the_last_delivery_was(ago: float, expected: str) -> None:
+    assert f"was {expected}." in Missed("course", 2, 1e9 - ago).alarm(1e9)

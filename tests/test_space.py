@@ -1,0 +1,50 @@
+"""Nothing is fetched onto a disk that is all but full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitreload.git import update
+from gitreload.git.space import check_space
+from gitreload.model import Checkout, TransientError
+from gitreload.process import Runner
+from helpers import Remote, needs_mount, tmpfs
+
+
+def test_there_is_room_for_the_tests(tmp_path: Path) -> None:
+    check_space("course", str(tmp_path))
+
+
+@needs_mount
+def test_too_little_room_fails_before_the_fetch_and_passes(remote: Remote, tmp_path: Path) -> None:
+    log: list[str] = []
+    with tmpfs(tmp_path / "small", "80m"):
+        path = remote.clone(tmp_path / "small/course")
+        tip = remote.commit({"a": "new\n"})
+        ballast = tmp_path / "small/ballast"
+        ballast.write_bytes(b"0" * (20 << 20))
+        with pytest.raises(
+            TransientError,
+            match=rf"the disk of course has only \d+ MiB left, .* below 64: free .* of {path}",
+        ):
+            _update(remote, path, log)
+        assert log == []
+        ballast.unlink()
+        assert _update(remote, path, log) == tip
+
+
+@needs_mount
+def test_room_for_few_files_only_is_told_so(tmp_path: Path) -> None:
+    with (
+        tmpfs(tmp_path / "small", "80m,nr_inodes=500"),
+        pytest.raises(TransientError, match=r"only room for 49\d files left, .* below 1000"),
+    ):
+        check_space("course", str(tmp_path / "small"))
+
+
+def _update(remote: Remote, path: Path, log: list[str]) -> str:
+    checkout = Checkout("course", str(path), remote.url, frozenset(), "main", "main")
+    runner = Runner(log=log.append)
+    return update(checkout, runner, timeout=60, clean_policy="untracked").after
