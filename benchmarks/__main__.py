@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ack, breadth, change, growth, machine, publish, push, repos, storm
+from benchmarks import ack, breadth, change, growth, machine, publish, push, reconcile, repos, storm
 from benchmarks.errors import BenchError
 from benchmarks.table import Section, markdown
 
@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "publish": publish,
     "storm": storm,
     "breadth": breadth,
+    "reconcile": reconcile,
     "growth": growth,
 }
 

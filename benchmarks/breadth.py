@@ -44,7 +44,9 @@ def measure(scratch: Path, *, quick: bool) -> Section:
     number, rounds = (50, 1) if quick else (1000, 2)
     courses, tips = _courses(scratch, number, 2 * rounds)
     ours, floor, clean_floor = 0.0, 0.0, 0.0
-    with servers.gitreload(scratch / "gitreload", scratch / "repos", num_threads=WORKERS) as server:
+    with servers.gitreload(
+        scratch / "gitreload", scratch / "repos", num_threads=WORKERS, reconcile_minutes=0
+    ) as server:
         for first, second in zip(tips[::2], tips[1::2], strict=True):
             _show(courses, first)
             ours += _deliver(server, courses, first)

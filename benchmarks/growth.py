@@ -143,7 +143,7 @@ def _load(folder: Path, repodir: Path, delivery: deliveries.Delivery, length: in
     platform = folder / "platform"
     shutil.rmtree(platform, ignore_errors=True)
     settings = Platform(platform, IMPORT_SECONDS).settings
-    with servers.gitreload(folder, repodir, **settings) as server:
+    with servers.gitreload(folder, repodir, reconcile_minutes=0, **settings) as server:
         load.run(server.url("/"), delivery, 1, folder)
         server.rest()
         return load.run(server.url("/"), delivery, length, folder)
@@ -156,7 +156,7 @@ def _scan(repodir: Path) -> float:
 
 
 def _idle(folder: Path, repodir: Path, delivery: deliveries.Delivery) -> float:
-    with servers.gitreload(folder, repodir) as server:
+    with servers.gitreload(folder, repodir, reconcile_minutes=0) as server:
         send_all(server.port, "/update", [delivery], 1)
         server.wait_idle()
         server.rest()

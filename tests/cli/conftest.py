@@ -46,6 +46,7 @@ class Host:
             "STATE_DIR": str(self.state_dir),
             "WEBHOOK_SECRETS": [SECRET],
             "PORT": 0,
+            "RECONCILE_MINUTES": 0,
             **values,
         }
         (self.folder / "gr.env.json").write_text(json.dumps(config))

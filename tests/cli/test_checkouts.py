@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gitreload.checkouts import Checkouts
 from gitreload.checkouts.revision import revision
+from gitreload.model import Action
 from helpers import Remote, git
 
 from .conftest import NEW, Book, Host
@@ -39,6 +41,23 @@ class TestList:
             book.succeed(book.begin())
         told = host.run("list").stderr
         assert "warning: course and second import the same course, Org/c/run" in told
+
+    def test_what_reconciling_found(self, host: Host, book: Book) -> None:
+        checkout = Checkouts(host.repodir, {}).get("course")
+        assert checkout is not None
+        head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+        book.ledger.note_tips([(checkout, head, None)])
+        assert "BEHIND" not in host.done("list")
+        book.ledger.note_tips([(checkout, NEW, None)])
+        book.ledger.catch_up(checkout, NEW, lambda _: Action.UPDATE, missed=True)
+        heads, row = host.done("list").splitlines()
+        assert "BEHIND" in heads
+        assert NEW[:12] in row
+        assert "the webhook of course seems broken: a push came" in row
+        [listed] = host.json("list")
+        assert (listed["tip"], listed["missed"]["pushes"]) == (NEW, 1)
+        book.ledger.note_tips([(checkout, None, "the remote is away")])
+        assert "the remote is away" in host.done("list")
 
     def test_a_problem_is_marked_and_credentials_are_not_shown(self, host: Host) -> None:
         course = host.repodir / "course"

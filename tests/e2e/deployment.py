@@ -52,6 +52,7 @@ class Deployment:
             "PORT": self.port,
             "WEBHOOK_SECRETS": [SECRET],
             "LOG_LEVEL": "INFO",
+            "RECONCILE_MINUTES": 0,  # jobs come of deliveries alone, unless a test wants more
             **self.platform.keys(),
             **config,
         }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -15,26 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e.deployment import Answer, Deployment, deployment
-from helpers import Remote, wait_until
-
-needs_mount = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("mount") is None,
-    reason="mounting a small file system needs root",
-)
-
-
-@contextmanager
-def tmpfs(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
-    )
-    if done.returncode:
-        pytest.skip("this machine does not let tests mount a file system")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+from helpers import Remote, needs_mount, tmpfs, wait_until
 
 
 @needs_mount

@@ -16,6 +16,7 @@ from gitreload import __version__
 from gitreload.cli import (
     add,
     backup,
+    check,
     checkouts,
     deliveries,
     holding,
@@ -44,6 +45,7 @@ app.command(cls=Command)(serve.worker)
 app.command(cls=Command)(add.add)
 app.command(cls=Command)(remove.remove)
 app.command("list", cls=Command)(checkouts.list_checkouts)
+app.command(cls=Command)(check.check)
 app.command(cls=Command)(queue.jobs)
 app.command(cls=Command)(queue.show)
 app.command(cls=Command)(queue.logs)

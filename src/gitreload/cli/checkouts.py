@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def list_checkouts(as_json: Json = False) -> None:
 
     settings = load_settings()
     found = Checkouts.of(settings).all()
-    known = _known(settings)
+    known = records(settings)
     rows = [
         (each, revision(each.path), _served(settings, each), known.get(each.path)) for each in found
     ]
@@ -52,6 +53,9 @@ def list_checkouts(as_json: Json = False) -> None:
                     "held": record is not None and record.held,
                     "course_key": record.course_key if record else None,
                     "last_job": record.last_job if record else None,
+                    "tip": record.tip if record else None,
+                    "trouble": record.trouble if record else None,
+                    "missed": record.missed if record else None,
                 }
                 for each, head, served, record in rows
             ]
@@ -65,8 +69,8 @@ def list_checkouts(as_json: Json = False) -> None:
 def _print(rows: Sequence[_Listed]) -> None:
     output.table(
         (
-            *("checkout", "remote", "branch", "revision", "served", Brief("last result", "result")),
-            *(zoned("when"), "job", "problem"),
+            *("checkout", "remote", "branch", "revision", "behind", "served"),
+            *(Brief("last result", "result"), zoned("when"), "job", "problem"),
         ),
         [_row(*row) for row in rows],
     )
@@ -103,15 +107,25 @@ def _row(
         url(checkout.origin),
         checkout.follows or "",
         short(head),
+        short(record.tip) if record and record.tip != head else "",
         short(served),
         state_of(job) if job else "",
         when_in_table(job.finished_at or job.started_at or job.queued_at) if job else "",
         str(job.id) if job else "",
-        Brief.cut(checkout.problem or held),
+        Brief.cut(checkout.problem or held or _trouble(record)),
     )
 
 
-def _known(settings: Settings) -> dict[str, CheckoutRecord]:
+def _trouble(record: CheckoutRecord | None) -> str:
+    """What is known to be wrong with the remote, or with its webhook."""
+    if record is None:
+        return ""
+    missed = "" if record.missed is None else record.missed.alarm(time.time())
+    return record.trouble or missed
+
+
+def records(settings: Settings) -> dict[str, CheckoutRecord]:
+    """What the ledger has of checkouts, by their paths; nothing where there is no ledger yet."""
     if not ledger_exists(settings):
         return {}
     with open_ledger(settings) as ledger:
@@ -119,15 +133,18 @@ def _known(settings: Settings) -> dict[str, CheckoutRecord]:
 
 
 def find_checkout(checkouts: Checkouts, settings: Settings, name: str) -> Checkout:
-    """The checkout called `name` below REPODIR, or at that path. Raises GitreloadError.
+    """As `named`; one that cannot be followed is an error too."""
+    found = named(checkouts, settings, name)
+    if found.problem is not None:
+        raise GitreloadError(found.problem)
+    return found
 
-    One that cannot be followed is an error too.
-    """
+
+def named(checkouts: Checkouts, settings: Settings, name: str) -> Checkout:
+    """The checkout called `name` below REPODIR, or at that path. Raises GitreloadError."""
     found = look_up(checkouts, settings, name)
     if found is None:
         raise no_checkout(name, checkouts, settings)
-    if found.problem is not None:
-        raise GitreloadError(found.problem)
     return found
 
 

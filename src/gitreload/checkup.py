@@ -1,0 +1,208 @@
+"""Whether a checkout is all right, and what to do where it is not. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gitreload.checkouts.revision import revision
+from gitreload.config import Settings
+from gitreload.git import Git
+from gitreload.git.space import check_space
+from gitreload.ledger import CheckoutRecord
+from gitreload.model import (
+    Action,
+    Checkout,
+    GitreloadError,
+    Interrupted,
+    State,
+    TransientError,
+)
+from gitreload.process import Runner, user_name
+from gitreload.reconcile import owed
+from gitreload.remotes import mask
+from gitreload.tips import Seen
+from gitreload.visible import visible
+
+About = Literal["checkout", "owner", "disk", "remote", "changes", "behind", "job", "webhook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, as a sentence with the cure."""
+
+    about: About
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What was found. None is what could not be told.
+
+    `behind` is how many commits it lacks; None also where they are not fetched yet. `clean` tells
+    that an update would take nothing away. `free_bytes` is the room on its disk.
+    """
+
+    directory: str
+    path: str
+    origin: str | None
+    follows: str | None
+    revision: str | None
+    tip: str | None
+    behind: int | None
+    clean: bool | None
+    owner: str
+    free_bytes: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def checkup(
+    seen: Seen, record: CheckoutRecord | None, settings: Settings, runner: Runner, now: float
+) -> Checkup:
+    """Look at a checkout whose remote was asked, and at what the ledger has of it.
+
+    `now` is in epoch seconds.
+
+    Raises OSError where it is gone meanwhile, and `Interrupted`.
+    """
+    checkout = seen.checkout
+    head = revision(checkout.path)
+    problems = list(_place_problems(checkout))
+    behind: int | None = None
+    clean: bool | None = None
+    if checkout.problem is not None:
+        problems.append(Problem("checkout", checkout.problem))
+    else:
+        try:
+            timeout = settings.git_timeout_seconds
+            git = Git(checkout, runner, timeout=timeout, reading=True)
+            policy = settings.repo(checkout.directory).clean
+            clean = not git.changes(policy).matter(policy)
+            behind = _commits_behind(git, head, seen.tip)
+        except Interrupted:
+            raise
+        except GitreloadError as error:
+            # Where git does not work at all, its word about the remote means nothing.
+            problems.append(Problem("checkout", str(error)))
+        else:
+            if seen.error is not None:
+                problems.append(Problem("remote", str(seen.error)))
+    if clean is False:
+        problems.append(Problem("changes", _changes(checkout)))
+    if seen.tip is not None:
+        problems += _lag_problems(checkout, head, seen.tip, behind, record)
+    if record is not None:
+        problems += _ledger_problems(record, now)
+    return Checkup(
+        directory=checkout.directory,
+        path=checkout.path,
+        origin=mask(checkout.origin) if checkout.origin else None,
+        follows=checkout.follows,
+        revision=head,
+        tip=seen.tip,
+        behind=behind,
+        clean=clean,
+        owner=_owner(checkout.path),
+        free_bytes=_free_bytes(checkout.path),
+        problems=tuple(problems),
+    )
+
+
+def _commits_behind(git: Git, head: str | None, tip: str | None) -> int | None:
+    return None if head is None or tip is None else git.commits_between(head, tip)
+
+
+def _place_problems(checkout: Checkout) -> Iterator[Problem]:
+    name, path = visible(checkout.directory), visible(shlex.quote(checkout.path))
+    if not all(os.access(place, os.W_OK | os.X_OK) for place in _written(checkout.path)):
+        user = user_name()
+        yield Problem(
+            "owner",
+            f"{user} may not write in {name}, which belongs to {_owner(checkout.path)}. Give it "
+            f"to {user}: chown -R {user} {path}",
+        )
+    try:
+        check_space(checkout.directory, checkout.path)
+    except TransientError as error:
+        yield Problem("disk", str(error))
+
+
+def _written(path: str) -> Iterator[str]:
+    yield path
+    own = Path(path, ".git")
+    if own.is_dir():  # not a file that leads elsewhere
+        yield str(own)
+        yield str(own / "objects")
+
+
+def _changes(checkout: Checkout) -> str:
+    name, path = visible(checkout.directory), visible(shlex.quote(checkout.path))
+    return (
+        f"{name} has changes, which the next update takes away: see git -C {path} status, and "
+        "commit and push what is worth it elsewhere"
+    )
+
+
+def _lag_problems(
+    checkout: Checkout,
+    head: str | None,
+    tip: str,
+    behind: int | None,
+    record: CheckoutRecord | None,
+) -> Iterator[Problem]:
+    job = record.last_job if record else None
+    action = owed(record, tip) if record else None
+    # What is being done about it is no problem, and what has failed is told of the job.
+    if job is not None and job.state not in (State.SUCCEEDED, State.CANCELLED) and action is None:
+        return
+    name = visible(checkout.directory)
+    asked = record.action if record and record.action else Action.UPDATE
+    quoted = visible(shlex.quote(checkout.directory))
+    sync = f"gitreload sync {'--update ' if asked is Action.UPDATE else ''}{quoted}"
+    if head != tip:
+        yield Problem(
+            "behind", f"{name} is {_distance(behind)} {tip[:12]}, its branch's tip: {sync}"
+        )
+    elif action is not None:
+        yield Problem("behind", f"{name} is at {tip[:12]}, but its {action} is still owed: {sync}")
+
+
+def _distance(behind: int | None) -> str:
+    if behind is None:
+        return "behind by commits that are not fetched yet, up to"
+    if behind == 0:
+        return "not at, but has commits of its own beyond,"
+    return f"{behind} {'commit' if behind == 1 else 'commits'} behind"
+
+
+def _ledger_problems(record: CheckoutRecord, now: float) -> Iterator[Problem]:
+    job = record.last_job
+    if job is not None and job.state is State.FAILED:
+        again = f"once that is mended: gitreload retry {job.id}"
+        yield Problem("job", f"its last job, {job.id}, failed: {job.error}; {again}")
+    elif job is not None and job.failing:
+        yield Problem("job", f"job {job.id} fails again and again: {job.error}")
+    if record.missed is not None:
+        yield Problem("webhook", record.missed.alarm(now))
+
+
+def _owner(path: str) -> str:
+    number = Path(path).stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
+
+
+def _free_bytes(path: str) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,99 @@
+"""`gitreload check`: whether checkouts are all right, and what to do where they are not."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitreload.cli import output
+from gitreload.cli.checkouts import named, records
+from gitreload.cli.errors import FAILED
+from gitreload.cli.output import Json, note, say, short
+from gitreload.cli.state import load_settings
+from gitreload.model import Checkout, Interrupted
+from gitreload.visible import visible
+
+if TYPE_CHECKING:
+    from gitreload.checkup import Checkup
+    from gitreload.config import Settings
+    from gitreload.process import Runner
+    from gitreload.tips import Seen
+
+
+def check(
+    directories: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DIR]...", help="Checkouts below REPODIR; all without any."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check checkouts and their remotes; exit with 1 where something is wrong."""
+    from gitreload.checkouts import Checkouts
+
+    settings = load_settings()
+    checkouts = Checkouts.of(settings)
+    chosen = (
+        [named(checkouts, settings, name) for name in directories]
+        if directories
+        else list(checkouts.all())
+    )
+    found: list[Checkup] = []
+    for each in _checkups(chosen, settings):
+        found.append(each)
+        if not as_json:
+            _print(each)
+    wrong = sum(not each.ok for each in found)
+    if as_json:
+        # By name, for those who compare; people see each as soon as its remote answers.
+        found.sort(key=lambda each: each.directory)
+        output.print_json([{**output.data(each), "ok": each.ok} for each in found])
+    elif not found:
+        note(f"there is no checkout below REPODIR, {settings.repodir}: clone one there")
+    elif wrong:
+        note(f"something is wrong with {wrong} of {len(found)}")
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+def _checkups(checkouts: Sequence[Checkout], settings: Settings) -> Iterator[Checkup]:
+    from gitreload.checkup import checkup
+    from gitreload.process import Runner
+
+    known = records(settings)
+    stop = threading.Event()
+    # An exception in the middle would wait for all that is being asked.
+    signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
+    runner = Runner(log=lambda _: None, stop=stop)
+    try:
+        for seen in _look(checkouts, settings, runner):
+            record = known.get(seen.checkout.path)
+            yield checkup(seen, record, settings, runner, time.time())
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
+
+
+def _look(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> Iterator[Seen]:
+    from gitreload import tips
+
+    for checkout in checkouts:
+        if checkout.problem is not None:
+            yield tips.Seen(checkout)
+    sound = [checkout for checkout in checkouts if checkout.problem is None]
+    for answers in tips.look(tips.by_remote(sound, settings), settings, runner):
+        yield from answers
+
+
+def _print(found: Checkup) -> None:
+    name = visible(found.directory)
+    if found.ok:
+        at = "at the tip" if found.revision == found.tip else "waits for its job"
+        say(f"{name}: all is well, {at} of {visible(found.follows or '')}, {short(found.revision)}")
+        return
+    say(f"{name}: {'a problem' if len(found.problems) == 1 else f'{len(found.problems)} problems'}")
+    for problem in found.problems:
+        say(f"  {problem.about:<8}  {visible(problem.text)}")

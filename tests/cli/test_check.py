@@ -1,0 +1,215 @@
+"""`gitreload check`, as installed, for each thing that can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gitreload.checkouts import Checkouts
+from gitreload.model import Action, Checkout
+from helpers import git, needs_mount, tmpfs
+
+from .conftest import Book, Host
+
+NOBODY = 65534
+
+
+def check(host: Host, *args: str) -> tuple[int, str, str]:
+    with host.command("check", *args) as command:
+        out, err = command.communicate(timeout=120)
+        return command.returncode, out, err
+
+
+def problems(host: Host) -> dict[str, str]:
+    """What is wrong with the only checkout, by what it is about."""
+    code, out, _ = check(host, "--json")
+    [found] = json.loads(out)
+    assert (code, found["ok"]) == ((1, False) if found["problems"] else (0, True))
+    return {problem["about"]: problem["text"] for problem in found["problems"]}
+
+
+def the_checkout(host: Host) -> Checkout:
+    found = Checkouts(host.repodir, {}).get("course")
+    assert found is not None
+    return found
+
+
+def test_all_is_well(host: Host) -> None:
+    head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+    assert check(host) == (0, f"course: all is well, at the tip of main, {head[:12]}\n", "")
+    assert not host.state_dir.exists()
+
+
+def test_json_has_all_that_was_found(host: Host) -> None:
+    head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+    _, out, _ = check(host, "course", "--json")
+    [found] = json.loads(out)
+    free = found.pop("free_bytes")
+    assert free > 0
+    assert found == {
+        "directory": "course",
+        "path": str(host.repodir / "course"),
+        "origin": host.remote.url,
+        "follows": "main",
+        "revision": head,
+        "tip": head,
+        "behind": 0,
+        "clean": True,
+        "owner": (host.repodir / "course").owner(),
+        "problems": [],
+        "ok": True,
+    }
+
+
+def test_several_with_a_line_for_each_problem(host: Host) -> None:
+    bad = host.clone("bad")
+    (bad / "README.md").write_text("mine\n")
+    git("remote", "set-url", "origin", "/nowhere.git", cwd=bad)
+    code, out, err = check(host, "course", "bad")
+    assert code == 1
+    lines = sorted(out.splitlines())
+    assert [line[:11] for line in lines] == [
+        "  changes  ",
+        "  remote   ",
+        "bad: 2 prob",
+        "course: all",
+    ]
+    assert err == "something is wrong with 1 of 2\n"
+
+
+def test_none_at_all(host: Host) -> None:
+    host.configure(REPODIR=str(host.folder / "empty"))
+    (host.folder / "empty").mkdir()
+    code, out, err = check(host)
+    assert (code, out) == (0, "")
+    assert "there is no checkout below REPODIR" in err
+
+
+class TestFinds:
+    def test_a_checkout_that_follows_nothing(self, host: Host) -> None:
+        git("checkout", "-q", "--detach", cwd=host.repodir / "course")
+        [(about, text)] = problems(host).items()
+        assert about == "checkout"
+        assert "detached HEAD" in text
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+    def test_another_owner(self, host: Host) -> None:
+        course = host.repodir / "course"
+        for folder, _, names in os.walk(course):
+            for place in (folder, *(f"{folder}/{name}" for name in names)):
+                os.chown(place, NOBODY, NOBODY)
+        [(about, text)] = problems(host).items()
+        assert about == "checkout"
+        assert f"chown -R root {course}" in text
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+    def test_a_checkout_that_may_not_be_written(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As somebody who may not write everywhere; root may.
+        monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
+        result = host.run("check", "course")
+        assert result.exit_code == 1
+        cure = f"Give it to root: chown -R root {host.repodir}/course"
+        assert (
+            f"owner     root may not write in course, which belongs to root. {cure}"
+            in result.stdout
+        )
+
+    @needs_mount
+    def test_a_disk_that_is_all_but_full(self, host: Host, tmp_path: Path) -> None:
+        with tmpfs(tmp_path / "small", "8m"):
+            host.configure(REPODIR=str(tmp_path / "small"))
+            host.remote.clone(tmp_path / "small/course")
+            [(about, text)] = problems(host).items()
+        assert about == "disk"
+        assert "MiB left, and nothing is fetched below 64: free some space" in text
+
+    def test_a_remote_that_does_not_answer(self, host: Host) -> None:
+        course = host.repodir / "course"
+        git("remote", "set-url", "origin", "http://127.0.0.1:1/x.git", cwd=course)
+        [(about, text)] = problems(host).items()
+        assert about == "remote"
+        assert "cannot be reached" in text
+        assert "ls-remote origin" in text
+
+    def test_a_host_key_or_credentials_that_are_refused(self, host: Host, tmp_path: Path) -> None:
+        course = host.repodir / "course"
+        git("remote", "set-url", "origin", "git@forge.example:a/b.git", cwd=course)
+        for said, cure in (
+            ("Host key verification failed.", "gitreload trust git@forge.example:a/b.git"),
+            ("git@forge.example: Permission denied (publickey).", "Give the public key of"),
+        ):
+            ssh = tmp_path / "ssh"
+            ssh.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+            ssh.chmod(0o755)
+            git("config", "core.sshCommand", str(ssh), cwd=course)
+            [(about, text)] = problems(host).items()
+            assert about == "remote"
+            assert cure in text
+
+    def test_a_branch_that_is_gone(self, host: Host) -> None:
+        git("update-ref", "-d", "refs/heads/main", cwd=host.remote.bare)
+        [(about, text)] = problems(host).items()
+        assert about == "remote"
+        assert "the branch main, which course follows, is not at" in text
+
+    def test_changes(self, host: Host) -> None:
+        (host.repodir / "course/README.md").write_text("mine\n")
+        [(about, text)] = problems(host).items()
+        assert about == "changes"
+        assert "course has changes, which the next update takes away" in text
+
+    def test_damage_and_leaves_it_as_it_is(self, host: Host) -> None:
+        index = host.repodir / "course/.git/index"
+        index.write_bytes(b"junk")
+        [(about, text)] = problems(host).items()
+        assert about == "checkout"
+        assert "index" in text
+        assert index.read_bytes() == b"junk"
+
+    def test_that_it_is_behind_and_by_how_much(self, host: Host) -> None:
+        course = host.repodir / "course"
+        for number in range(2):
+            tip = host.remote.commit({"a": f"{number}\n"})
+        at = f"{tip[:12]}, its branch's tip: gitreload sync --update course"
+        unknown = "course is behind by commits that are not fetched yet, up to"
+        assert problems(host) == {"behind": f"{unknown} {at}"}
+        git("fetch", "-q", cwd=course)
+        assert problems(host) == {"behind": f"course is 2 commits behind {at}"}
+        git("reset", "-q", "--hard", "origin/main", cwd=course)
+        git("commit", "-q", "--allow-empty", "-m", "mine", cwd=course)
+        own = "course is not at, but has commits of its own beyond,"
+        assert problems(host) == {"behind": f"{own} {at}"}
+
+    def test_an_import_that_is_owed_but_not_what_is_on_its_way(
+        self, host: Host, book: Book
+    ) -> None:
+        head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+        host.done("sync", "course")
+        book.succeed(book.begin())
+        owed = f"course is at {head[:12]}, but its import is still owed: gitreload sync course"
+        assert problems(host) == {"behind": owed}
+        host.done("sync", "course")
+        assert problems(host) == {}
+        assert "course: all is well" in check(host)[1]
+
+    def test_a_job_that_failed(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        claimed = book.begin()
+        book.try_again(claimed, failing=True)
+        assert problems(host) == {"job": "job 1 fails again and again: the remote is away"}
+        host.done("retry", "1")
+        book.fail(book.begin())
+        found = problems(host)
+        assert found["job"] == (
+            "its last job, 1, failed: course.xml is missing; once that is mended: gitreload retry 1"
+        )
+
+    def test_a_webhook_that_seems_broken(self, host: Host, book: Book) -> None:
+        head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+        book.ledger.catch_up(the_checkout(host), head, lambda _: Action.UPDATE, missed=True)
+        assert problems(host)["webhook"].startswith("the webhook of course seems broken: a push")
