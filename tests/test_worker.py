@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gitreload import config, worker
+from gitreload.attempt import Tools
 from gitreload.checkouts import Checkouts
 from gitreload.ledger import Arrival, Claimed, Entry, Ledger, LedgerUnavailable, Target
 from gitreload.model import (
@@ -33,7 +34,7 @@ from gitreload.model import (
 )
 from gitreload.process import MARKER, Runner, environment, proc
 from gitreload.recovery import recover
-from gitreload.worker import Stops, Tools, Worker
+from gitreload.worker import Stops, Worker
 from helpers import Remote, git, wait_until
 
 KEY = "Org/course/run"

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from gitreload.attempt import Tools
 from gitreload.engines import Engine
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.ledger.database import unavailable
@@ -17,7 +18,7 @@ from gitreload.locks import Lock, slot_path, somebody_works
 from gitreload.model import GitreloadError
 from gitreload.recovery import recover
 from gitreload.refusals import Refusals
-from gitreload.worker import Stops, Tools, Worker
+from gitreload.worker import Stops, Worker
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitreload import tips
+from gitreload.attempt import Tools
 from gitreload.checkouts.revision import revision
 from gitreload.git import Git
 from gitreload.ledger import CheckoutRecord, Ledger
@@ -29,7 +30,6 @@ from gitreload.process import Runner
 from gitreload.remotes import mask
 from gitreload.tips import Seen
 from gitreload.visible import visible
-from gitreload.worker import Tools
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gitreload import config, summary
+from gitreload.attempt import Tools
 from gitreload.authority import Authority
 from gitreload.checkouts import Checkouts
 from gitreload.engines import Engine
@@ -28,7 +29,7 @@ from gitreload.receiver import Receiver
 from gitreload.reconcile import Reconciler
 from gitreload.refusals import Refusals
 from gitreload.tokens import read_token
-from gitreload.worker import Stops, Tools
+from gitreload.worker import Stops
 
 logger = logging.getLogger(__name__)
 

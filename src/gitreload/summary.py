@@ -7,12 +7,12 @@ import sqlite3
 import threading
 
 from gitreload import __version__, git, logs
+from gitreload.attempt import Tools
 from gitreload.checkouts import RepodirError
 from gitreload.config import Config, Settings
 from gitreload.ledger.database import FILE_NAME
 from gitreload.model import Checkout, GitreloadError
 from gitreload.remotes import mask
-from gitreload.worker import Tools
 
 logger = logging.getLogger(__name__)
 

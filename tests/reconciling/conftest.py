@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitreload import config
+from gitreload.attempt import Tools
 from gitreload.checkouts import Checkouts
 from gitreload.git import Git
 from gitreload.ledger import Arrival, Entry, Ledger, Target
@@ -26,7 +27,7 @@ from gitreload.model import (
 )
 from gitreload.process import Runner
 from gitreload.reconcile import Reconciler
-from gitreload.worker import Stops, Tools, Worker
+from gitreload.worker import Stops, Worker
 from helpers import Remote, git
 
 MINUTES = 360.0
