@@ -12,10 +12,12 @@ import pytest
 from fakes import git_ssh
 from fakes.git_http import GitServer, git_server
 from fakes.git_ssh import SSHD, SshServer, ssh_server
+from fakes.github_server import APP_ID, GitHub, github
+from fakes.keys import pem, rsa_key
 from gitreload.config import load
 from gitreload.git import Access, Updated, update
 from gitreload.git.access import SHIPPED_KNOWN_HOSTS
-from gitreload.model import Checkout, PermanentError
+from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Runner
 from helpers import Remote, git, wait_until
 
@@ -39,7 +41,9 @@ class Site:
         return Access.of(settings.model_copy(update={"repos": repos}), "course")
 
     def update(self, **repo: object) -> Updated:
-        access = self.access(repo)
+        return self.update_with(self.access(repo))
+
+    def update_with(self, access: Access) -> Updated:
         checkout = Checkout(
             directory="course",
             path=str(self.path.resolve()),
@@ -180,6 +184,68 @@ class TestToken:
         with pytest.raises(PermanentError, match=message) as refused:
             site.update(TOKEN=TOKEN)
         assert "secret" not in str(refused.value)
+
+
+class TestApp:
+    @pytest.fixture
+    def hub(self, tmp_path: Path) -> Iterator[GitHub]:
+        with github(tmp_path / "forge", rsa_key()) as running:
+            yield running
+
+    @pytest.fixture
+    def remote(self, tmp_path: Path) -> Remote:
+        remote = Remote(tmp_path / "forge", "org/course")
+        remote.commit({"README.md": "first\n"}, "first")
+        return remote
+
+    @pytest.fixture
+    def site(self, remote: Remote, tmp_path: Path, hub: GitHub) -> Site:
+        site = Site(remote, tmp_path)
+        site.set_url(hub.url("org/course.git"))
+        return site
+
+    @pytest.fixture
+    def app(self, tmp_path: Path) -> dict[str, object]:
+        return {"APP_ID": int(APP_ID), "PRIVATE_KEY": str(pem(tmp_path / "app.pem"))}
+
+    def test_gets_a_token_for_what_it_fetches(
+        self, site: Site, remote: Remote, hub: GitHub, app: dict[str, object]
+    ) -> None:
+        tip = remote.commit({"a": "1"})
+        assert site.update(TOKEN=app).after == tip
+        assert list(hub.given.values()) == [("org/course", {"contents": "read"})]
+        (token,) = hub.given
+        files = [file for file in (site.path / ".git").rglob("*") if file.is_file()]
+        assert not any(token.encode() in file.read_bytes() for file in files)
+
+    def test_that_is_installed_nowhere_is_told(
+        self, site: Site, hub: GitHub, app: dict[str, object]
+    ) -> None:
+        hub.installed.clear()
+        with pytest.raises(PermanentError, match="is not installed at org/course"):
+            site.update(TOKEN=app)
+
+    def test_whose_token_was_revoked_gets_another(
+        self, site: Site, remote: Remote, hub: GitHub, app: dict[str, object]
+    ) -> None:
+        access = site.access({"TOKEN": app})
+        site.update_with(access)
+        (token,) = hub.given
+        hub.given = {"another": ("org/course", {})}
+        with pytest.raises(
+            TransientError, match=r"the token of the GitHub App 4711 .REP.+Anot"
+        ) as e:
+            site.update_with(access)
+        # The server has told it in its answer.
+        assert "you sent ***" in str(site.log)
+        assert token not in f"{site.log} {e.value}"
+        tip = remote.commit({"a": "1"})
+        assert site.update_with(access).after == tip
+
+    def test_is_for_github_alone(self, site: Site, app: dict[str, object]) -> None:
+        site.set_url("https://forge.example/group/subgroup/course")
+        with pytest.raises(PermanentError, match="can let in to a repository of GitHub only"):
+            site.update(TOKEN=app)
 
 
 @pytest.mark.skipif(SSHD is None, reason="there is no sshd: apt-get install openssh-server")

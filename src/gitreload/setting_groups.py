@@ -147,8 +147,9 @@ class RepoSettings(Group):
     )
     token: types.OptionalToken = Field(
         default=None,
-        description='The token to fetch this repository with over HTTPS: a string, or `{"FILE": '
-        "path}`, which is read for each fetch. It goes to the host of `origin` alone.",
+        description='The token to fetch this repository with over HTTPS: a string, `{"FILE": '
+        "path}`, which is read for each fetch, or a GitHub App; see below. It goes to the host of "
+        "`origin` alone.",
     )
 
     @model_validator(mode="after")

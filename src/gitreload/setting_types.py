@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +31,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gitreload import remotes
 from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
+from gitreload.github_app import GitHubApp
 from gitreload.visible import visible
 from gitreload.webhook_keys import ED25519_BYTES, strict_base64
 
@@ -143,8 +144,35 @@ def _secret(value: object, info: ValidationInfo, kind: type[_Secret]) -> _Secret
     raise ValueError
 
 
-def _token(value: object, info: ValidationInfo) -> Token | None:
-    return None if value is None else _secret(value, info, Token)
+def _token(value: object, info: ValidationInfo) -> Token | GitHubApp | None:
+    if value is None or isinstance(value, GitHubApp):
+        return value
+    return _app(value, info) if _is_app(value) else _secret(value, info, Token)
+
+
+def _is_app(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict) and "APP_ID" in value
+
+
+def _app(value: dict[str, object], info: ValidationInfo) -> GitHubApp:
+    app_id, installation = value["APP_ID"], value.get("INSTALLATION_ID")
+    if value.keys() - _APP_KEYS or not _is_id(app_id):
+        raise ValueError
+    if installation is not None and not _is_number(installation):
+        raise ValueError
+    try:
+        return GitHubApp(str(app_id), _path(value.get("PRIVATE_KEY"), info), installation)
+    except UnfitSecretError as error:
+        raise sentence(str(error)) from None
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_id(value: object) -> bool:
+    """A number, or a client id such as "Iv23liAbCdEf"."""
+    return _is_number(value) or bool(isinstance(value, str) and re.fullmatch(r"[\w.-]+", value))
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -250,14 +278,32 @@ VariableValue = Annotated[
 ]
 
 
-def _secret_schema(shortest: int) -> WithJsonSchema:
+def _secret_schema(shortest: int, *others: dict[str, Any]) -> WithJsonSchema:
     file: dict[str, Any] = {
         "type": "object",
         "properties": {"FILE": {"type": "string"}},
         "required": ["FILE"],
         "additionalProperties": False,
     }
-    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": shortest}, file]})
+    return WithJsonSchema({"anyOf": [{"type": "string", "minLength": shortest}, file, *others]})
+
+
+_APP_KEYS = {"APP_ID", "PRIVATE_KEY", "INSTALLATION_ID"}
+
+
+def _token_schema() -> WithJsonSchema:
+    number = {"type": "integer", "minimum": 1}
+    app: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "APP_ID": {"anyOf": [number, {"type": "string"}]},
+            "PRIVATE_KEY": {"type": "string"},
+            "INSTALLATION_ID": number,
+        },
+        "required": ["APP_ID", "PRIVATE_KEY"],
+        "additionalProperties": False,
+    }
+    return _secret_schema(1, app)
 
 
 _SECRET_FORM = Form('a string, or {"FILE": "/path/of/a/file"}')
@@ -269,11 +315,14 @@ SecretEntry = Annotated[
     _secret_schema(SHORTEST),
 ]
 OptionalToken = Annotated[
-    Token | None,
+    Token | GitHubApp | None,
     PlainValidator(_token),
     PlainSerializer(lambda token: token and token.masked()),
-    Form('a string, {"FILE": "/path/of/a/file"}, or null'),
-    _secret_schema(1),
+    Form(
+        'a string, {"FILE": "/path/of/a/file"}, '
+        '{"APP_ID": 123456, "PRIVATE_KEY": "/path/of/its/key.pem"} for a GitHub App, or null'
+    ),
+    _token_schema(),
 ]
 OptionalPublicUrl = Annotated[
     Annotated[_Plain, _only(_is_public_url)] | None,

@@ -7,9 +7,12 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
+
+Server = TypeVar("Server", bound="GitServer")
 
 
 class GitServer(ThreadingHTTPServer):
@@ -25,8 +28,8 @@ class GitServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, folder: Path, handler: type[GitHandler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or GitHandler)
         self.folder = folder
         self.status: int | None = None
         self.location: str | None = None
@@ -44,8 +47,9 @@ class GitServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def git_server(folder: Path) -> Iterator[GitServer]:
-    with GitServer(folder) as server:
+def serving(server: Server) -> Iterator[Server]:
+    """Has it answer meanwhile."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -56,7 +60,11 @@ def git_server(folder: Path) -> Iterator[GitServer]:
             thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+def git_server(folder: Path) -> AbstractContextManager[GitServer]:
+    return serving(GitServer(folder))
+
+
+class GitHandler(BaseHTTPRequestHandler):
     server: GitServer
 
     def do_GET(self) -> None:

@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gitreload.credentials import Token
 from gitreload.git.settings import git_environment
+from gitreload.github_api import api_base
+from gitreload.github_app import READ, GitHubApp
 from gitreload.model import PermanentError
 from gitreload.process import Completed
-from gitreload.remotes import http_site, mask, protocol
+from gitreload.remotes import canonical, http_site, mask, protocol
 from gitreload.settings import Settings as Configured
 from gitreload.visible import visible
 
@@ -33,10 +36,11 @@ _PATIENT = ("BatchMode=yes", "ConnectTimeout=30", "ServerAliveInterval=20")
 # https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/
 _ANY_USER = "x-token-auth"
 # Git tells the user's name that the URL has.
+TOKEN_VARIABLE = "GITRELOAD_FETCH_TOKEN"  # noqa: S105 - its name
 _HELPER = (
     '!f() { test "$1" = get || return 0; '
     f'grep -q "^username=" || echo "username={_ANY_USER}"; '
-    'printf "password=%s\\n" "$GITRELOAD_FETCH_TOKEN"; }; f'
+    f'printf "password=%s\\n" "${TOKEN_VARIABLE}"; }}; f'
 )
 
 Settings = tuple[tuple[str, str], ...]
@@ -47,12 +51,13 @@ Settings = tuple[tuple[str, str], ...]
 class Access:
     """What is configured for one checkout.
 
-    `ssh_key` is the path of a private key, `token` a token for HTTPS, `token_place` where that
-    comes from. `known_hosts` is a file with keys of hosts besides the user's and the machine's.
+    `ssh_key` is the path of a private key, `token` a token for HTTPS, or the App that gets one
+    when it is needed, `token_place` where that comes from. `known_hosts` is a file with keys of
+    hosts besides the user's and the machine's.
     """
 
     ssh_key: Path | None = None
-    token: str | None = field(default=None, repr=False)
+    token: str | GitHubApp | None = field(default=None, repr=False)
     token_place: str | None = None
     known_hosts: Path | None = None
 
@@ -63,15 +68,19 @@ class Access:
         token = repo.token
         return cls(
             ssh_key=repo.ssh_key,
-            token=None if token is None else token.read().decode(),
+            token=token.read().decode() if isinstance(token, Token) else token,
             token_place=None if token is None else token.place(f"REPOS.{directory}.TOKEN"),
             known_hosts=settings.state_dir / ADDED_KNOWN_HOSTS,
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be shown nowhere."""
-        return () if self.token is None else (self.token,)
+        """What must be shown nowhere, as far as it is known before it is used."""
+        return (self.token,) if isinstance(self.token, str) else ()
+
+    @property
+    def app(self) -> GitHubApp | None:
+        return self.token if isinstance(self.token, GitHubApp) else None
 
     @property
     def known_hosts_files(self) -> tuple[str, ...]:
@@ -127,7 +136,7 @@ class Access:
         """Variables and git's settings for the one command that fetches from `url`.
 
         There are none without a token, or for another protocol. Raises `PermanentError` where the
-        token must not go there.
+        token must not go there, and what an App does that gets none.
         """
         site = http_site(url)
         if self.token is None or site is None:
@@ -137,12 +146,24 @@ class Access:
                 f"the {self.token_place} is not sent to {mask(visible(url))}, where everybody on "
                 "the way could read it: use https (git remote set-url origin URL)"
             )
-        variables = {"GITRELOAD_FETCH_TOKEN": self.token}
+        token = self.token if isinstance(self.token, str) else _installation_token(self.token, url)
+        variables = {TOKEN_VARIABLE: token}
         # The first of the two forgets the operator's helpers: they would be told of the token.
         return variables, (("credential.helper", ""), (f"credential.{site.url}.helper", _HELPER))
 
 
 NO_ACCESS = Access()
+
+
+def _installation_token(app: GitHubApp, url: str) -> str:
+    _, _, repository = (canonical(url) or "").partition("/")
+    base = api_base(url)
+    if base is None or repository.count("/") != 1:
+        raise PermanentError(
+            f"{app} can let in to a repository of GitHub only, and {mask(visible(url))} is none "
+            "(git remote set-url origin URL)"
+        )
+    return app.token(base, repository, READ)
 
 
 def speaking(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitreload.git.access import Access, speaking
+from gitreload.git.access import TOKEN_VARIABLE, Access, speaking
 from gitreload.git.errors import Place, failure
 from gitreload.git.settings import git_environment
 from gitreload.model import PermanentError
@@ -98,6 +98,7 @@ class _Clone:
             self._access,
             self._ask,
         )
+        self._runner.hide(secret.get(TOKEN_VARIABLE, ""))
         return variables | secret
 
     def _ask(self, *arguments: str) -> Completed:
@@ -124,5 +125,6 @@ class _Clone:
             user=user_name(),
             ssh_key=self._access.ssh_key,
             token=self._access.token_place,
+            of_app=self._access.app is not None,
             cloned=False,
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from gitreload.git.access import NO_ACCESS, Access, speaking
+from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, speaking
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import Place, damage, failure, moved_note
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
@@ -106,6 +106,7 @@ class Git:
             user=user_name(),
             ssh_key=access.ssh_key,
             token=access.token_place,
+            of_app=access.app is not None,
         )
         self._access = access
         self._git_dir = git_dir
@@ -326,6 +327,8 @@ class Git:
         done = self.run(*command, quiet=quiet, remote=True)
         if _REFUSED.search(text(done)) and self._speak_as_resolved():
             done = self.run(*command, quiet=quiet, remote=True)
+        if not done.ok and self._access.app is not None:
+            self._access.app.forget(self._secret.get(TOKEN_VARIABLE, ""))
         return done
 
     def _in_git_dir(self, variables: dict[str, str]) -> dict[str, str]:
@@ -340,6 +343,7 @@ class Git:
                 f"which is never done; run in it: git remote set-url origin URL"
             )
         made, self._secret = speaking(self._path, url, self._access, self._ask)
+        self._runner.hide(self._secret.get(TOKEN_VARIABLE, ""))
         self._variables = self._in_git_dir(made)
 
     def _ask(self, *arguments: str) -> Completed:

@@ -32,8 +32,9 @@ class DamagedError(PermanentError):
 class Place:
     """Where a git command failed. `user` is whom it ran as.
 
-    `ssh_key` is the path of a key of the checkout's own, `token` the place of such a token. Before
-    it is `cloned`, nothing is there to run a command in.
+    `ssh_key` is the path of a key of the checkout's own, `token` the place of such a token, which
+    may be one of a GitHub App (`of_app`). Before it is `cloned`, nothing is there to run a command
+    in.
     """
 
     directory: str
@@ -43,6 +44,7 @@ class Place:
     user: str
     ssh_key: Path | None = None
     token: str | None = None
+    of_app: bool = False
     cloned: bool = True
 
     def words(self, said: str, other: str) -> Mapping[str, str]:
@@ -80,7 +82,7 @@ class _Rule:
     pattern: re.Pattern[str]
     kind: type[GitreloadError]
     sentence: str
-    only_with: Literal["ssh_key", "token"] | None
+    only_with: Literal["ssh_key", "token", "of_app"] | None
     """What the checkout has to have of its own."""
 
 
@@ -88,7 +90,7 @@ def _rule(
     kind: type[GitreloadError],
     sentence: str,
     *patterns: str,
-    only_with: Literal["ssh_key", "token"] | None = None,
+    only_with: Literal["ssh_key", "token", "of_app"] | None = None,
 ) -> _Rule:
     pattern = re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
     return _Rule(pattern, kind, sentence, only_with)
@@ -194,6 +196,16 @@ _RULES = (
         "{token}: {said}. If that is right: {correct}",
         r"could not read username for '(?P<other>[^']*)'",
         only_with="token",
+    ),
+    _rule(
+        # It was good a moment ago; where the App was removed, the next one is not given.
+        TransientError,
+        "{url} does not take the {token}: {said}. Another one is got for the next try",
+        r"authentication failed",
+        r"invalid username or (?:password|token)",
+        r"access denied(?! or repository)",
+        r"requested url returned error: 40[13]",
+        only_with="of_app",
     ),
     _rule(
         PermanentError,
@@ -369,7 +381,7 @@ def failure(command: str, output: str, place: Place) -> GitreloadError:
     ours = _THEIRS.sub("", output)
     for rule in _RULES:
         text = ours if rule.kind is DamagedError else output
-        fits = rule.only_with is None or getattr(place, rule.only_with) is not None
+        fits = rule.only_with is None or getattr(place, rule.only_with)
         found = rule.pattern.search(text) if fits else None
         if found:
             said = _shown(_line_around(text, found.start()))

@@ -101,7 +101,12 @@ class Runner:
         self._inherit = inherit
         self._marker = marker
         self._stop = stop
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.hide(*secrets)
+
+    def hide(self, *secrets: str) -> None:
+        """Show these nowhere either from now on."""
+        self._secrets = sorted({*self._secrets, *filter(None, secrets)}, key=len, reverse=True)
 
     def run(
         self,

@@ -1,0 +1,189 @@
+"""GitHub's REST API, as far as gitreload asks it: requests one after the other, and their refusals.
+
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from gitreload.model import GitreloadError, PermanentError, TransientError
+from gitreload.remotes import http_site
+from gitreload.visible import visible
+
+if TYPE_CHECKING:
+    import httpx
+
+SECONDS = 20.0
+# The most that one page can have.
+PER_PAGE = 100
+
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_SHOWN = 200
+# What to wait where GitHub does not say for how long.
+_PATIENCE_SECONDS = 60.0
+
+
+class RefusedError(PermanentError):
+    """GitHub does not do what it was asked. `said` is its reason, safe to show."""
+
+    def __init__(self, status: int, said: str, url: str) -> None:
+        self.status = status
+        self.said = said
+        super().__init__(f"GitHub answers {status} at {url}: {said}")
+
+
+class RateLimitError(TransientError):
+    """GitHub wants no more requests for `seconds`."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"GitHub takes no more requests at {url} for {seconds:.0f} s: the rate limit is reached"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`json` is None where nothing came. `etag` asks for what is newer, `next` for the rest."""
+
+    status: int
+    json: Any
+    etag: str | None
+    next: str | None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it is what the `etag` of the request stands for, and so is not sent again."""
+        return self.status == 304
+
+
+def api_base(url: str) -> str | None:
+    """The base URL of the API of the GitHub that an http or https URL leads to; None for others.
+
+    https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api, for an
+    Enterprise Server https://docs.github.com/en/enterprise-server@latest/rest, for data residency
+    https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
+    """
+    site = http_site(url)
+    if site is None or not site.private:
+        return None
+    scheme, _, place = site.url.partition("://")
+    host = place.partition(":")[0]
+    if host == "github.com" or host.endswith(".ghe.com"):
+        return f"{scheme}://api.{host}"
+    return f"{site.url}/api/v3"
+
+
+class GitHubApi:
+    """That at `base`. `bearer` gives the token for each request, of which no error tells."""
+
+    def __init__(self, base: str, bearer: Callable[[], str]) -> None:
+        import httpx
+
+        self._base = base
+        self._bearer = bearer
+        # A renamed repository is found again; the token goes to no other site with a redirect.
+        self._client = httpx.Client(headers=_HEADERS, timeout=SECONDS, follow_redirects=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+    ) -> Answer:
+        """What GitHub says to it, if it is no refusal. `path` starts with "/".
+
+        Raises `RefusedError`, `RateLimitError`, `TransientError` where it cannot be reached or has
+        troubles of its own, `PermanentError` where something else is there, and what `bearer` does.
+        """
+        return self._ask(method, f"{self._base}{path}", body, etag)
+
+    def pages(self, path: str, *, etag: str | None = None, most: int = 10) -> Iterator[Answer]:
+        """The pages of a list, `most` of them; an `etag` is that of the first. Raises as `ask`."""
+        answer = self.ask("GET", path, etag=etag)
+        yield answer
+        for _ in range(most - 1):
+            # https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+            if answer.next is None or not answer.next.startswith(f"{self._base}/"):
+                return
+            answer = self._ask("GET", answer.next, None, None)
+            yield answer
+
+    def _ask(self, method: str, url: str, body: object, etag: str | None) -> Answer:
+        import httpx
+
+        bearer = self._bearer()
+        headers = {"Authorization": f"Bearer {bearer}"}
+        if etag is not None:
+            headers["If-None-Match"] = etag
+        try:
+            response = self._client.request(method, url, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            why = visible(f"{type(error).__name__}: {error}")
+            raise TransientError(f"GitHub cannot be reached at {url}: {why}") from None
+        if not response.is_success and response.status_code != 304:
+            raise _refusal(response, url, bearer)
+        try:
+            json = response.json() if response.content else None
+        except ValueError:
+            raise PermanentError(
+                f"what answers at {url} is not GitHub's API: is that host a GitHub?"
+            ) from None
+        following = response.links.get("next", {}).get("url")
+        return Answer(response.status_code, json, response.headers.get("ETag"), following)
+
+
+def _refusal(response: httpx.Response, url: str, bearer: str) -> GitreloadError:
+    status = response.status_code
+    said = visible(_message(response).replace(bearer, "***")[:_SHOWN])
+    if status == 429 or (status == 403 and _is_limit(response)):
+        return RateLimitError(url, _wait_seconds(response.headers, time.time()))
+    if status >= 500:
+        return TransientError(f"GitHub answers {status} at {url}: {said}")
+    return RefusedError(status, said, url)
+
+
+def _message(response: httpx.Response) -> str:
+    """https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"""
+    try:
+        told = response.json()
+        return f"{told['message']}{_details(told)}"
+    except (ValueError, TypeError, KeyError):
+        return response.text
+
+
+def _details(told: Mapping[str, Any]) -> str:
+    errors = told.get("errors") or ()
+    texts = [error.get("message") for error in errors if isinstance(error, Mapping)]
+    return "".join(f"; {text}" for text in texts if text)
+
+
+def _is_limit(response: httpx.Response) -> bool:
+    """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
+    headers = response.headers
+    return (
+        headers.get("X-RateLimit-Remaining") == "0"
+        or "Retry-After" in headers
+        or "rate limit" in response.text.lower()
+    )
+
+
+def _wait_seconds(headers: Mapping[str, str], now: float) -> float:
+    after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+    if after.isdecimal():
+        return float(after)
+    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
+        return max(float(reset) - now, 1.0)
+    return _PATIENCE_SECONDS
