@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitreload.git import Clean, Updated, update
+from gitreload.git import Clean, Extent, Updated, update
 from gitreload.model import Checkout, Group
 from gitreload.process import Runner
 from helpers import Remote, git
@@ -42,6 +42,7 @@ class Site:
         clean: Clean = "untracked",
         timeout: float = 60,
         wanted: tuple[str, ...] = (),
+        extent: Extent | None = None,
     ) -> Updated:
         runner = Runner(log=self.log.append, started=self.children.append)
         return update(
@@ -50,6 +51,7 @@ class Site:
             timeout=timeout,
             clean_policy=clean,
             wanted=wanted,
+            extent=extent or Extent(),
         )
 
     def git(self, *arguments: str) -> str:

@@ -385,3 +385,12 @@ class TestRefusals:
         assert site.published.served() == first
         assert site.publish()
         assert site.published.served() == second
+
+
+def test_of_a_sparse_checkout_only_its_directories_are_published(site: Site) -> None:
+    git("sparse-checkout", "set", "--cone", "in", cwd=site.course)
+    site.push({"in/a.txt": "1", "out/b.txt": "1", "out/.gitattributes": "* text"})
+    unchanged = (site.link / "in/a.txt").stat().st_mtime_ns
+    site.push({"in/c.txt": "1", "out/b.txt": "2"})
+    assert set(tree(site.link.resolve())) == {"README.md", "in", "in/a.txt", "in/c.txt"}
+    assert (site.link / "in/a.txt").stat().st_mtime_ns == unchanged

@@ -116,6 +116,7 @@ class Run:
             clean_policy=settings.repo(checkout.directory).clean,
             wanted=() if self.job.wanted is None else (self.job.wanted,),
             access=self._access,
+            extent=git.Extent.of(settings, checkout.directory),
         )
 
     def _publish(self, checkout: Checkout, revision: str) -> None:

@@ -141,6 +141,15 @@ class RepoSettings(Group):
             )
         return self
 
+    depth: types.Depth = Field(
+        default=None,
+        description="How many commits of the history are fetched; `null` for all.",
+    )
+    sparse: tuple[types.Folder, ...] = Field(
+        default=(),
+        description="The directories that are checked out, besides the files at the top and those "
+        "above them; without any, all are.",
+    )
     ssh_key: types.OptionalPath = Field(
         default=None,
         description="The private key to fetch this repository with over ssh, and no other key.",

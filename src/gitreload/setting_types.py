@@ -216,6 +216,15 @@ def is_directory(value: str) -> bool:
     return len(parts) <= 2 and not any(part in ("", ".", "..") for part in parts)
 
 
+def is_folder(value: str) -> bool:
+    """Whether it is the path of a directory in a repository, as `SPARSE` names it."""
+    # Git's patterns have a meaning for the special characters.
+    parts = value.split("/")
+    return not any(part in ("", ".", "..") for part in parts) and not re.search(
+        r"[*?\[\]\\]", value
+    )
+
+
 def _is_variable(value: str) -> bool:
     # GITRELOAD_ variables mark an attempt's processes, so that clean-up finds them.
     named = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
@@ -383,3 +392,11 @@ Command = Annotated[
     Form('a list of strings, the program first, such as ["/usr/local/bin/check", "--all"]'),
 ]
 Clean = Annotated[Literal["none", "untracked", "ignored"], Form('"none", "untracked" or "ignored"')]
+Depth = Annotated[
+    Annotated[int, Between(1, 1000000)] | None, Form("a whole number from 1 to 1000000, or null")
+]
+Folder = Annotated[
+    _Plain,
+    _only(is_folder),
+    Form('a directory of the repository, without a slash at its ends, such as "static/images"'),
+]

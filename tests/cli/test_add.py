@@ -71,6 +71,28 @@ class TestAdd:
         assert "gitreload sync org/live --update" in told
         assert load(os.environ | host.environment).settings.repo("org/live").secrets
 
+    def test_takes_only_a_part_of_a_large_repository(self, host: Host, remote: Remote) -> None:
+        git("config", "uploadpack.allowFilter", "true", cwd=remote.bare)
+        remote.commit({"in/a": "a", "out/b": "b", "c": "c"})
+        host.done("add", remote.url, "--depth", "1", "--sparse", "in", "--update")
+        course = host.repodir / "course"
+        assert {each.name for each in course.iterdir()} == {".git", "README.md", "c", "in"}
+        assert git("rev-list", "--count", "HEAD", cwd=course) == "1"
+        assert "?" in git("rev-list", "--objects", "--missing=print", "HEAD", cwd=course)
+        entry = config(host)["REPOS"]["course"]
+        assert (entry["DEPTH"], entry["SPARSE"]) == (1, ["in"])
+        tip = remote.commit({"in/a": "2", "out/b": "2"})
+        host.done("sync", "course", "--update", "--wait")
+        assert git("rev-parse", "HEAD", cwd=course) == tip
+        assert git("rev-list", "--count", "HEAD", cwd=course) == "1"
+        assert not (course / "out").exists()
+
+    @pytest.mark.parametrize("value", ["/in", "in/", "a/../b", "*"])
+    def test_refuses_what_is_no_directory_of_a_repository(self, host: Host, value: str) -> None:
+        refused = host.run("add", host.remote.url, "--sparse", value)
+        assert refused.exit_code == 2
+        assert f"--sparse {value}; expected a directory" in refused.stderr
+
     def test_again_finishes_what_was_begun(self, host: Host, remote: Remote) -> None:
         host.done("add", remote.url)
         secret = secret_of(host, "course")

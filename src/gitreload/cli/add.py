@@ -45,6 +45,13 @@ def add(
     fetch_token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Fetch with the token in it (TOKEN).")
     ] = None,
+    depth: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the last N commits (DEPTH).")
+    ] = None,
+    sparse: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="Only this directory (SPARSE); may be repeated."),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Make the webhook with the forge's API and this token."),
@@ -65,6 +72,7 @@ def add(
     from gitreload.checkouts import Checkouts
     from gitreload.cli import cloning, webhooks
     from gitreload.config_file import path_of
+    from gitreload.git import Extent
     from gitreload.git.clone import Wanted
     from gitreload.ledger import statedir
 
@@ -82,12 +90,14 @@ def add(
         raise GitreloadError(
             f"there is no REPODIR, {settings.repodir}: make it, or correct the configuration"
         )
-    entry = _entry(loaded, name, kind, ssh_key, fetch_token_file)
+    entry = _entry(loaded, name, kind, ssh_key, fetch_token_file) | _extent(depth, sparse)
     checkouts = Checkouts.of(settings)
     if "SECRETS" in entry and not (settings.authenticated or yes):
         _warn([each.directory for each in checkouts.all() if each.directory != name])
+    configured = Extent.of(settings, name)
+    extent = Extent(depth or configured.depth, tuple(sparse or configured.sparse))
     checkout = cloning.bring(
-        Wanted(url, branch, settings.repodir, name),
+        Wanted(url, branch, settings.repodir, name, extent),
         checkouts,
         _access(loaded, name, ssh_key, fetch_token_file),
         host_key,
@@ -178,6 +188,20 @@ def _entry(
     if token_file is not None:
         entry["TOKEN"] = {"FILE": str(token_file.absolute())}
     return entry
+
+
+def _extent(depth: int | None, sparse: list[str] | None) -> dict[str, Any]:
+    """What REPOS gets of how much of the repository is wanted."""
+    from gitreload.setting_types import is_folder
+
+    for each in sparse or ():
+        if not is_folder(each):
+            raise UsageError(
+                f"--sparse {each}; expected a directory of the repository, without a slash at its "
+                "ends, such as static/images"
+            )
+    given: dict[str, Any] = {} if depth is None else {"DEPTH": depth}
+    return given | ({"SPARSE": sparse} if sparse else {})
 
 
 def _access(loaded: Config, name: str, ssh_key: Path | None, token_file: Path | None) -> Access:

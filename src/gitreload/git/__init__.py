@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gitreload.git import depth, sparse
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
 from gitreload.git.commands import Git
 from gitreload.git.errors import BranchGoneError, DamagedError
+from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
@@ -23,6 +25,7 @@ __all__ = [
     "Access",
     "BranchGoneError",
     "Clean",
+    "Extent",
     "Git",
     "Updated",
     "check_version",
@@ -57,19 +60,20 @@ def update(
     clean_policy: Clean,
     wanted: Sequence[str] = (),
     access: Access = NO_ACCESS,
+    extent: Extent = WHOLE,
 ) -> Updated:
     """Bring `checkout` to the tip of the branch that it follows; the caller holds its lock.
 
     Tracked files are those of the tip afterwards, whatever was there; what else is removed,
     `clean_policy` says. `wanted` are the revisions that were announced, newest last; they are only
-    compared. `access` is what lets us in, besides what the operator gave git. Each git command may
-    take `timeout` seconds.
+    compared. `access` is what lets us in, besides what the operator gave git; `extent` how much of
+    the repository is wanted. Each git command may take `timeout` seconds.
 
     Raises `TransientError` and `PermanentError` with cause and cure, `BranchGoneError` where the
     remote has no such branch, and `Interrupted`.
     """
     wish = wanted[-1] if wanted else None
-    git = Git(checkout, runner, timeout=timeout, access=access)
+    git = Git(checkout, runner, timeout=timeout, access=access, extent=extent)
     try:
         return _healed(git, clean_policy, wish)
     except GitreloadError:
@@ -99,19 +103,21 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     before = git.revision(git.local)
     git.check_space()
     known = git.revision(git.tracking)  # mends it where it is broken
-    git.fetch()
+    depth.fetch(git)
     tip = git.revision(git.tracking)
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
     abandoned = git.abandon_unfinished()
     changes = git.changes(policy)
-    if tip != before or abandoned or changes.matter(policy):
-        if before not in (None, known) and not git.is_ancestor(before, tip):
+    narrowed = sparse.narrow(git, git.extent.sparse)
+    if tip != before or abandoned or narrowed or changes.matter(policy):
+        if before not in (None, known) and not depth.is_ancestor(git, before, tip):
             git.notes.append(f"dropped commits that only this checkout had, up to {before}")
         if before is not None and not abandoned and git.has_index():  # else everything differs
             git.notes.extend(_lost(git, changes, tip))
         git.reset(tip)
         clean(git, policy)
+    sparse.settle(git, git.extent.sparse)
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
@@ -131,7 +137,7 @@ def _lost(git: Git, changes: Changes, tip: str) -> Iterator[str]:
 def _lags(git: Git, wanted: str | None, tip: str) -> bool:
     if wanted is None or wanted == tip or not REVISION.fullmatch(wanted):
         return False
-    return not git.is_ancestor(wanted, tip)
+    return not depth.is_ancestor(git, wanted, tip)
 
 
 def write(

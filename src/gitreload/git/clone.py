@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitreload.git.access import TOKEN_VARIABLE, Access, speaking
 from gitreload.git.errors import Place, failure
+from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.settings import git_environment
-from gitreload.model import PermanentError
+from gitreload.git.sparse import FILE, SETTINGS, patterns
+from gitreload.model import GitreloadError, PermanentError
 from gitreload.process import Completed, Runner, user_name
 from gitreload.remotes import mask
 from gitreload.visible import visible
@@ -28,12 +30,16 @@ _NO_BRANCH = re.compile(r"(?i)remote branch .* not found in upstream")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to clone: `url`, `branch` of it (None for its default), as `directory` of `repodir`."""
+    """What to clone: `url`, `branch` of it (None for its default), as `directory` of `repodir`.
+
+    `extent` is how much of it.
+    """
 
     url: str
     branch: str | None
     repodir: Path
     directory: str
+    extent: Extent = WHOLE
 
     @property
     def target(self) -> Path:
@@ -71,22 +77,50 @@ class _Clone:
 
     def run(self, progress: Callable[[str], None]) -> None:
         url, branch = self._wanted.url, self._wanted.branch
+        environment = self._environment()
         done = self._git(
             *("clone", "--progress", "--no-recurse-submodules", "--origin=origin"),
             *(() if branch is None else (f"--branch={branch}",)),
+            *self._narrowing(),
             *("--end-of-options", url, os.fspath(self._scratch)),
-            env=self._environment(),
+            env=environment,
             progress=progress,
         )
-        if done.ok:
-            return
+        if done.ok and self._wanted.extent.sparse:
+            done = self._check_out(environment, progress)
+        if not done.ok:
+            raise self._failure(done)
+
+    def _narrowing(self) -> Iterator[str]:
+        extent = self._wanted.extent
+        if extent.depth is not None:
+            # Git takes a local path as a whole otherwise.
+            yield from (f"--depth={extent.depth}", "--no-local")
+        if extent.sparse:
+            # The contents of files that are left out stay at the remote, where that can be.
+            yield from ("--no-checkout", "--filter=blob:none", "--no-local")
+            for key in SETTINGS:
+                yield f"--config={key}=true"
+
+    def _check_out(self, environment: dict[str, str], progress: Callable[[str], None]) -> Completed:
+        git_dir = self._scratch / ".git"
+        file = git_dir / FILE
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(patterns(self._wanted.extent.sparse))
+        own = {"GIT_DIR": os.fspath(git_dir), "GIT_WORK_TREE": os.fspath(self._scratch)}
+        return self._git(
+            "checkout", "--progress", "--force", env=environment | own, progress=progress
+        )
+
+    def _failure(self, done: Completed) -> GitreloadError:
+        url, branch = self._wanted.url, self._wanted.branch
         text = done.output.decode("utf-8", "surrogateescape")
         if _NO_BRANCH.search(text):
-            raise PermanentError(
+            return PermanentError(
                 f"there is no branch {visible(branch or '')} at {mask(visible(url))}: name one "
                 "that is there, or leave --branch away for its default"
             )
-        raise failure("git clone", text, self._place())
+        return failure("git clone", text, self._place())
 
     def _environment(self) -> dict[str, str]:
         self._access.check_url(self._wanted.url)

@@ -12,6 +12,7 @@ from typing import Self
 from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, speaking
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import Place, damage, failure, moved_note
+from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.mending import Mending, files_used
 from gitreload.git.settings import git_environment, with_own_index
@@ -69,6 +70,7 @@ class Git:
         *,
         timeout: float,
         access: Access = NO_ACCESS,
+        extent: Extent = WHOLE,
         git_dir: Path | None = None,
         reading: bool = False,
     ) -> None:
@@ -92,6 +94,7 @@ class Git:
         self.local = f"refs/heads/{checkout.branch}"
         self.tracking = f"refs/remotes/origin/{checkout.follows}"
         self.checkout = checkout
+        self.extent = extent
         self.notes: list[str] = []
         self._remote = f"refs/heads/{checkout.follows}"
         self._runner = runner
@@ -157,21 +160,21 @@ class Git:
         with files_used(self.place):
             check_space(self.place.directory, self._path)
 
-    def fetch(self, *, depth_one: bool = False) -> None:
+    def fetch(self, *options: str) -> None:
         """Fetch the followed branch, and nothing else, into `tracking`.
 
-        With `depth_one` only its tip, without the history.
+        `options` say how much of its history.
         """
         place = self.place
         self._runner.log(f"fetching {place.branch} from {mask(place.url)}")
-        shallow = ["--depth=1"] if depth_one else []
-        command = ("fetch", *shallow, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
+        command = ("fetch", *options, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
         done = self._call(*command)
         if _CONFLICTING.search(text(done)) and self._drop_conflicting():
             done = self.run(*command, remote=True)
         self.check(done)
         self._check_objects(done)
-        if _REWRITTEN.search(text(done)):
+        # Where the history is cut off, git takes every push for one that rewrites it.
+        if self.extent.depth is None and _REWRITTEN.search(text(done)):
             self.notes.append(f"the history of {visible(place.branch)} was rewritten at the remote")
         if moved := _REDIRECTED.search(text(done)):
             self.notes.append(moved_note(place, moved[1].rstrip("/")))
@@ -286,7 +289,12 @@ class Git:
 
     def _another(self, checkout: Checkout, git_dir: Path | None) -> Self:
         made = type(self)(
-            checkout, self._runner, timeout=self._timeout, access=self._access, git_dir=git_dir
+            checkout,
+            self._runner,
+            timeout=self._timeout,
+            access=self._access,
+            extent=self.extent,
+            git_dir=git_dir,
         )
         made.notes = self.notes
         made.mending = replace(made.mending, notes=self.notes)

@@ -1,6 +1,7 @@
 """What an index of git says of its files: their contents, and how they looked when written.
 
-Only version 2 is read, which is what we have git write (`git.settings.with_own_index`). The format:
+Only versions 2 and 3 are read: 2 is what we have git write (`git.settings.with_own_index`), and 3
+what that becomes where a sparse checkout leaves files out. The format:
 https://git-scm.com/docs/index-format
 """
 
@@ -12,9 +13,10 @@ from struct import Struct
 
 # mtime (s, ns) after ctime (s, ns); mode and size among device, inode, user and group.
 _STAT = Struct(">8x2L8xL8xL")
-_FLAGS_BYTES = 2
+_FLAGS = Struct(">H")
+_EXTENDED, _LEFT_OUT = 0x4000, 0x4000
 _HEADER = Struct(">4sLL")
-_SIGNATURE = (b"DIRC", 2)
+_SIGNATURES = ((b"DIRC", 2), (b"DIRC", 3))
 
 REGULAR = (0o100644, 0o100755)
 
@@ -36,21 +38,28 @@ class Entry:
 def read_index(file: Path, hash_bytes: int) -> list[Entry]:
     """The entries of an index, sorted by path. `hash_bytes` is 20, or 32 with SHA-256.
 
-    Raises OSError, and ValueError where it is no such index.
+    Without those that a sparse checkout leaves out. Raises OSError, and ValueError where it is no
+    such index.
     """
     data = file.read_bytes()
-    if len(data) < _HEADER.size or _HEADER.unpack_from(data)[:2] != _SIGNATURE:
-        raise ValueError(f"{file} is no index of version 2")
+    if len(data) < _HEADER.size or _HEADER.unpack_from(data)[:2] not in _SIGNATURES:
+        raise ValueError(f"{file} is no index of version 2 or 3")
     entries = []
     start = _HEADER.size
     for _ in range(_HEADER.unpack_from(data)[2]):
-        name = start + _STAT.size + hash_bytes + _FLAGS_BYTES
+        flags = start + _STAT.size + hash_bytes
+        name = flags + _FLAGS.size
+        more = 0
+        if _FLAGS.unpack_from(data, flags)[0] & _EXTENDED:
+            (more,) = _FLAGS.unpack_from(data, name)
+            name += _FLAGS.size
         seconds, nanoseconds, mode, size = _STAT.unpack_from(data, start)
         end = data.index(b"\0", name)
-        blob = data[start + _STAT.size : name - _FLAGS_BYTES]
-        entries.append(
-            Entry(data[name:end], mode, blob, size, seconds * 1_000_000_000 + nanoseconds)
-        )
+        blob = data[start + _STAT.size : flags]
+        if not more & _LEFT_OUT:
+            entries.append(
+                Entry(data[name:end], mode, blob, size, seconds * 1_000_000_000 + nanoseconds)
+            )
         # Entries are padded with 1 to 8 NULs, to a multiple of 8.
         start += (end - start + 8) // 8 * 8
     return entries

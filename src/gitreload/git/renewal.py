@@ -57,9 +57,10 @@ def renew(git: Git, damage: DamagedError) -> None:
             (fresh / name).mkdir(parents=True)
         _copy(own, fresh)
         shallow = (own / "shallow").exists()
+        depth = git.extent.depth or (1 if shallow else None)
     git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
     try:
-        git.beside(fresh).fetch(depth_one=shallow)
+        git.beside(fresh).fetch(*([] if depth is None else [f"--depth={depth}"]))
     except DamagedError as theirs:
         raise PermanentError(
             f"the objects in {visible(git.checkout.directory)} are damaged, and so are those of "
