@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fakes.hook_api import TOKEN, hook_api
 from gitreload.cli.running import listed, tell_running
 from gitreload.config import load
 from gitreload.locks import Lock, checkout_lock_path
+from gitreload.process import proc
 from helpers import Remote, git, wait_until
 
 from .conftest import Book, Host
@@ -126,6 +128,34 @@ class TestAdd:
             server.released.set()
             host.done("add", url)
         assert [each["directory"] for each in host.json("list")] == ["course"]
+
+    def test_what_a_killed_one_left_running_is_ended_first(
+        self, host: Host, remote: Remote
+    ) -> None:
+        with git_server(remote.bare.parent) as server:
+            server.stall = True
+            with host.command("add", server.url("course.git")) as adding:
+                wait_until(lambda: server.seen, what="the clone")
+                scratch = str(host.repodir / ".gitreload/clones/course")
+                orphan = proc.git_at_work([scratch])
+                assert orphan is not None
+                adding.kill()
+            assert orphan.alive
+            # The server still stalls: nothing else could have ended it.
+            host.done("add", remote.url)
+            assert not orphan.alive
+
+    def test_two_at_once_do_not_disturb_each_other(self, host: Host, remote: Remote) -> None:
+        with git_server(remote.bare.parent) as server:
+            go_on = threading.Event()
+            server.watch = go_on.wait
+            with host.command("add", server.url("course.git")) as adding:
+                wait_until(lambda: server.seen, what="the clone")
+                told = host.failed("add", remote.url)
+                go_on.set()
+                adding.communicate()
+        assert f"process {adding.pid} adds {host.repodir / 'course'} at this moment" in told
+        assert (adding.returncode, list(config(host)["REPOS"])) == (0, ["course"])
 
     def test_a_server_reads_it_at_once(self, host: Host, remote: Remote) -> None:
         with listed(host.state_dir):

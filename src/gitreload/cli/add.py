@@ -74,6 +74,7 @@ def add(
     from gitreload.config_file import path_of
     from gitreload.git import Extent
     from gitreload.git.clone import Wanted
+    from gitreload.git.turns import turn
     from gitreload.ledger import statedir
 
     loaded = config.load()
@@ -96,14 +97,12 @@ def add(
         _warn([each.directory for each in checkouts.all() if each.directory != name])
     configured = Extent.of(settings, name)
     extent = Extent(depth or configured.depth, tuple(sparse or configured.sparse))
-    checkout = cloning.bring(
-        Wanted(url, branch, settings.repodir, name, extent),
-        checkouts,
-        _access(loaded, name, ssh_key, fetch_token_file),
-        host_key,
-    )
-    cloning.tell(checkout)
-    secret = _configure(loaded, name, kind, entry)
+    wanted = Wanted(url, branch, settings.repodir, name, extent)
+    with turn(settings.state_dir, wanted.target) as mine:
+        access = _access(loaded, name, ssh_key, fetch_token_file)
+        checkout = cloning.bring(wanted, checkouts, access, mine, host_key)
+        cloning.tell(checkout)
+        secret = _configure(loaded, name, kind, entry)
     hook_url = webhooks.payload_url(settings, update=update)
     if hook_token is None:
         _tell_hook(kind, hook_url, secret, public=settings.public_url is not None)

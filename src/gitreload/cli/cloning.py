@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from gitreload.checkouts import Checkouts
     from gitreload.git import Access
     from gitreload.git.clone import Wanted
+    from gitreload.git.turns import Turn
 
 # As git says it: https://git-scm.com/docs/git-clone#Documentation/git-clone.txt---progress
 _STATE = re.compile(r"(?:remote: )?(?P<what>[A-Z][A-Za-z ]+): +(?P<percent>\d+)%.*")
 
 
-def bring(wanted: Wanted, checkouts: Checkouts, access: Access, host_key: str | None) -> Checkout:
+def bring(
+    wanted: Wanted, checkouts: Checkouts, access: Access, mine: Turn, host_key: str | None
+) -> Checkout:
     """The checkout that is wanted: the one that is there already, or a new clone.
 
-    Raises `GitreloadError` where something else is there, or it cannot be cloned.
+    `mine` is the turn to clone there. Raises `GitreloadError` where something
+    else is there, or it cannot be cloned.
     """
     from gitreload.git.clone import clone
 
@@ -41,7 +45,7 @@ def bring(wanted: Wanted, checkouts: Checkouts, access: Access, host_key: str | 
     _meet_host(wanted, access, host_key)
     say(f"cloning {mask(wanted.url)} into {wanted.target}")
     with _bar() as progress:
-        clone(wanted, access, log=lambda _line: None, progress=progress)
+        clone(wanted, access, mine, progress)
     checkouts.look()
     made = checkouts.get(wanted.directory)
     assert made is not None, "it was renamed there"

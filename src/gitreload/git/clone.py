@@ -14,6 +14,7 @@ from gitreload.git.errors import Place, failure
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.settings import git_environment
 from gitreload.git.sparse import FILE, SETTINGS, patterns
+from gitreload.git.turns import Turn
 from gitreload.model import GitreloadError, PermanentError
 from gitreload.process import Completed, Runner, user_name
 from gitreload.remotes import mask
@@ -46,19 +47,24 @@ class Wanted:
         return self.repodir / self.directory
 
 
-def clone(
-    wanted: Wanted, access: Access, log: Callable[[str], None], progress: Callable[[str], None]
-) -> None:
+def clone(wanted: Wanted, access: Access, mine: Turn, progress: Callable[[str], None]) -> None:
     """Clone `wanted` under another name and rename it into its place once it is complete.
 
-    What an earlier try left there is removed. `log` gets what git says, `progress` each state of
-    a line that it overwrites. Raises `PermanentError` and `TransientError`, with nothing left.
+    `mine` is the turn to clone to its target; what an earlier one left there is removed. `progress`
+    gets each state of a line that git overwrites. Raises `PermanentError` and `TransientError`,
+    with nothing left.
     """
     scratch = wanted.repodir / HIDDEN / "clones" / wanted.directory.replace("/", "%2F")
     if scratch.exists():
         shutil.rmtree(scratch)
     scratch.parent.mkdir(parents=True, exist_ok=True)
-    cloning = _Clone(wanted, scratch, access, Runner(log=log, secrets=access.secrets))
+    runner = Runner(
+        log=lambda _line: None,
+        inherit=(mine.lock.fd,),
+        marker=mine.marker,
+        secrets=access.secrets,
+    )
+    cloning = _Clone(wanted, scratch, access, runner)
     try:
         cloning.run(progress)
         wanted.target.parent.mkdir(parents=True, exist_ok=True)
