@@ -27,13 +27,33 @@ def test_a_hook_is_made(api: HookApi) -> None:
     assert api.only == (HOOK.url, HOOK.secret)
 
 
-def test_one_that_sends_there_already_is_replaced_and_others_stay(api: HookApi) -> None:
+def test_one_that_sends_there_already_becomes_ours_and_others_stay(api: HookApi) -> None:
     other = Hook("https://hooks.example.org/update", "another-secret")
     make(api, other)
-    make(api, Hook(HOOK.url, "a-secret-that-was-lost"))
+    make(api, Hook(HOOK.url.rstrip("/"), "a-secret-that-was-lost"))
+    _, number = api.hooks
     make(api)
-    assert len(api.hooks) == 2
+    assert [*api.hooks][1:] == [number]
     api.hooks.pop(min(api.hooks))
+    assert api.only == (HOOK.url, HOOK.secret)
+
+
+def test_all_pages_are_looked_at(api: HookApi) -> None:
+    for each in "abc":
+        make(api, Hook(f"https://hooks.example.org/{each}", "another-secret"))
+    make(api)
+    api.page_size = 1
+    make(api)
+    assert len(api.hooks) == 4
+
+
+@pytest.mark.parametrize("api", ["gitlab", "gitea", "forgejo"], indirect=True)
+def test_of_several_with_one_url_one_stays(api: HookApi) -> None:
+    """Each would send every push again, and only one have the secret."""
+    make(api)
+    (body,) = api.hooks.values()
+    api.hooks |= {number: {**body, "id": number} for number in (71, 72)}
+    make(api)
     assert api.only == (HOOK.url, HOOK.secret)
 
 

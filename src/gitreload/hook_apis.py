@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -14,6 +14,8 @@ from gitreload.visible import visible
 
 SECONDS = 20.0
 _SHOWN = 200
+# Nobody has so many pages of webhooks; what always answers with a full one is no forge.
+_MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,11 @@ class Api(Protocol):
         """What proves who asks."""
 
     def body(self, hook: Hook) -> dict[str, Any]:
-        """What makes the hook."""
+        """What makes the hook, or makes one that is there the same; all else of it goes."""
+
+    @property
+    def changes(self) -> str:
+        """The method that changes a hook."""
 
     def url_of(self, found: Mapping[str, Any]) -> object:
         """Where a hook that is listed sends to."""
@@ -48,8 +54,13 @@ class Api(Protocol):
 
 
 class _GitHub:
-    """https://docs.github.com/en/rest/repos/webhooks"""
+    """https://docs.github.com/en/rest/repos/webhooks
 
+    A second hook with the same URL is refused (422, "Hook already exists on this repository"). A
+    hook that is changed without a secret has none any more.
+    """
+
+    changes = "PATCH"
     needs = "repository permission Webhooks: read and write (or the scope admin:repo_hook)"
 
     def base(self, host: str) -> str:
@@ -76,8 +87,12 @@ class _GitHub:
 
 
 class _GitLab:
-    """https://docs.gitlab.com/api/project_webhooks/"""
+    """https://docs.gitlab.com/api/project_webhooks/
 
+    Pushes of tags are an event of their own, which a checkout needs that follows tags.
+    """
+
+    changes = "PUT"
     needs = "scope api, of a user or bot with the role Maintainer"
 
     def base(self, host: str) -> str:
@@ -94,6 +109,8 @@ class _GitLab:
             "url": hook.url,
             "token": hook.secret,
             "push_events": True,
+            "tag_push_events": True,
+            "branch_filter_strategy": "all_branches",
             "enable_ssl_verification": True,
         }
 
@@ -103,12 +120,15 @@ class _GitLab:
 
 @dataclass(frozen=True)
 class _Gitea:
-    """https://docs.gitea.com/api/#tag/repository/operation/repoCreateHook, also of Forgejo.
+    """https://docs.gitea.com/api/next/#tag/repository/operation/repoCreateHook, also of Forgejo.
 
-    `kind` is the type of hook: Forgejo's own sends header fields of its own.
+    `kind` is the type of hook: Forgejo's own sends header fields of its own. Several hooks may have
+    one URL, and each page of a list has 50 at most (`MAX_RESPONSE_ITEMS`):
+    https://docs.gitea.com/administration/config-cheat-sheet#api-api
     """
 
     kind: str
+    changes: str = "PATCH"
     needs: str = "scope write:repository, of a user who administrates the repository"
 
     def base(self, host: str) -> str:
@@ -139,21 +159,27 @@ APIS: Mapping[str, Api] = {
 def make_hook(
     forge: str, repository: str, hook: Hook, *, host: str, token: str, base: str | None = None
 ) -> None:
-    """Make `hook` at `repository` of a forge on `host`, in place of any that sends to its URL.
+    """Make `hook` at `repository` of a forge on `host`; one that sends to its URL becomes it.
 
-    `base` is the API's base URL where it is not the usual one. Raises `GitreloadError` with what
-    the forge said and what to do; never with the token or the secret.
+    That one keeps its list of deliveries; its secret, which nobody can read, becomes ours. `base`
+    is the API's base URL where it is not the usual one. Raises `GitreloadError` with what the forge
+    said and what to do; never with the token or the secret.
     """
     api = APIS[forge]
     hooks = f"{(base or api.base(host)).rstrip('/')}{api.hooks(repository)}"
     with httpx.Client(headers=api.headers(token), timeout=SECONDS) as client:
         session = _Session(client, forge, repository, api.needs, (token, hook.secret))
-        # More than a hundred hooks for one repository are not had: GitHub and GitLab allow fewer.
-        for found in session.ask("GET", f"{hooks}?per_page=100&limit=100") or ():
-            if api.url_of(found) == hook.url:
-                # Its secret is not the one that we have now, and cannot be read.
-                session.ask("DELETE", f"{hooks}/{found['id']}")
-        session.ask("POST", hooks, api.body(hook))
+        there = [each["id"] for each in session.listed(hooks) if _leads_to(hook, api.url_of(each))]
+        if there:
+            session.ask(api.changes, f"{hooks}/{there[0]}", api.body(hook))
+        else:
+            session.ask("POST", hooks, api.body(hook))
+        for number in there[1:]:  # each would send every push again, and not with our secret
+            session.ask("DELETE", f"{hooks}/{number}")
+
+
+def _leads_to(hook: Hook, url: object) -> bool:
+    return isinstance(url, str) and url.rstrip("/") == hook.url.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +189,14 @@ class _Session:
     repository: str
     needs: str
     secrets: tuple[str, str] = field(repr=False)
+
+    def listed(self, hooks: str) -> Iterator[Mapping[str, Any]]:
+        """All hooks, page by page; Gitea names the size of a page otherwise than the others."""
+        for page in range(1, _MOST_PAGES + 1):
+            found = self.ask("GET", f"{hooks}?page={page}&per_page=100&limit=50")
+            if not found:
+                return
+            yield from found
 
     def ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
         """The JSON of an answer, None where there is none. Raises `GitreloadError`."""

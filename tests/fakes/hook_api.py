@@ -35,6 +35,7 @@ class HookApi(ThreadingHTTPServer):
         self.hooks: dict[int, dict[str, Any]] = {}
         self.answer: tuple[int, str] | None = None
         self.requests: list[str] = []
+        self.page_size = 50
 
     @property
     def base(self) -> str:
@@ -65,10 +66,16 @@ class HookApi(ThreadingHTTPServer):
         if self.forge == "github":
             if body.get("name") != "web" or config.get("insecure_ssl") != "0":
                 return '{"message": "Validation Failed"}'
-            if any(hook["config"]["url"] == config["url"] for hook in self.hooks.values()):
-                return '{"message": "Hook already exists on this repository"}'
         elif body.get("type") != self.forge:
             return '{"message": "Invalid hook type"}'
+        return None
+
+    def doubled(self, body: dict[str, Any]) -> str | None:
+        """Why a further hook is not made: GitHub alone takes no second one with the same URL."""
+        hooks = self.hooks.values() if self.forge == "github" else ()
+        if any(hook["config"]["url"] == body["config"]["url"] for hook in hooks):
+            said = "Hook already exists on this repository"
+            return json.dumps({"message": "Validation Failed", "errors": [{"message": said}]})
         return None
 
 
@@ -91,19 +98,41 @@ class _Handler(BaseHTTPRequestHandler):
         if self._found():
             # What is listed has no secret: GitHub masks it, the others leave it out.
             shown = [_without_secret(hook) for hook in self.server.hooks.values()]
-            self._send(200, json.dumps(shown))
+            query = dict(pair.split("=") for pair in self.path.partition("?")[2].split("&"))
+            page, size = int(query["page"]) - 1, self.server.page_size
+            self._send(200, json.dumps(shown[page * size : (page + 1) * size]))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self._found():
             return
-        fault = self.server.fault(body)
+        fault = self.server.fault(body) or self.server.doubled(body)
         if fault is not None:
             self._send(422, fault)
             return
         number = len(self.server.requests)
         self.server.hooks[number] = {**body, "id": number}
         self._send(201, json.dumps(_without_secret(self.server.hooks[number])))
+
+    def do_PATCH(self) -> None:
+        self._change("PATCH")
+
+    def do_PUT(self) -> None:
+        self._change("PUT")
+
+    def _change(self, method: str) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        found = self._found()
+        if not found:
+            return
+        wanted = "PUT" if self.server.forge == "gitlab" else "PATCH"
+        fault = self.server.fault(body)
+        if method != wanted or fault is not None:
+            self._send(422 if fault else 404, fault or '{"message": "Not Found"}')
+            return
+        number = int(found["id"])
+        self.server.hooks[number] = {**body, "id": number}
+        self._send(200, json.dumps(_without_secret(body)))
 
     def do_DELETE(self) -> None:
         found = self._found()
