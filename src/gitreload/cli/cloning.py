@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gitreload.cli.output import say, short
+from gitreload.cli.output import note, say, short
 from gitreload.cli.trust import accept
 from gitreload.model import Checkout, GitreloadError
 from gitreload.remotes import canonical, mask
@@ -45,7 +45,7 @@ def bring(
     _meet_host(wanted, access, host_key)
     say(f"cloning {mask(wanted.url)} into {wanted.target}")
     with _bar() as progress:
-        clone(wanted, access, mine, progress)
+        clone(wanted, access, mine, note, progress)
     checkouts.look()
     made = checkouts.get(wanted.directory)
     assert made is not None, "it was renamed there"

@@ -17,6 +17,8 @@ from gitreload.process import environment
 # The kinds of flaws that old clients left in many histories, and that do no harm. GitLab lets
 # the same three pass: https://docs.gitlab.com/administration/gitaly/consistency_checks/
 _OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode")
+# For `git fsck`, to let pass what was let pass when it was fetched.
+OLD_FLAWS_PASS = tuple((f"fsck.{flaw}", "warn") for flaw in _OLD_FLAWS)
 
 _SETTINGS = {
     "core.hooksPath": os.devnull,
