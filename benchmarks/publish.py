@@ -25,11 +25,12 @@ NEEDS = ()
 GOAL = at_most(1.5)
 WARM_UP = 2
 HOW = (
-    "One changed file a commit: `git.update`, against the same and then `Published.publish`, and a "
-    "bare `git fetch && git reset --hard`, in turns, in equal clones. The room is that of a kept "
-    "revision, beside that of the whole tree. Without reflinks (ext4) unchanged files are copied: "
-    "the goal is that of `HARDLINKS`, or of a file system with reflinks. Old revisions are removed "
-    "after the new one is served, so this stands by itself."
+    "From the push of one changed file until readers get it: `git.update`, against the same and "
+    "then `Published.publish`, and a bare `git fetch && git reset --hard`, in turns, in equal "
+    "clones. What the job does after the link is switched stands by itself: it removes an old "
+    "revision, and copies or links the files for the next one; a push that comes meanwhile waits "
+    "for it. The room is that of a kept revision, beside that of the whole tree; without reflinks "
+    "(ext4), unchanged files are copied unless `HARDLINKS` are configured."
 )
 
 
@@ -67,18 +68,24 @@ class _Course:
             "linked": lambda: self._publish("linked", hardlinks=True),
             "bare": self._bare,
         }
-        took: dict[str, list[float]] = {way: [] for way in ways}
+        afterwards = {
+            "copied": self._published("copied"),
+            "linked": self._published("linked", hardlinks=True),
+        }
+        took: dict[str, list[float]] = {way: [] for way in [*ways, *map(_after, afterwards)]}
         for number in range(WARM_UP + rounds):
             self._remote.commit({PAGE: f"<p>{number}</p>\n"})
             self._remote.push()
             for way, update in ways.items():
-                began = time.perf_counter()
-                update()
-                took[way].append(1000 * (time.perf_counter() - began))
+                took[way].append(_milliseconds(update))
+                if way in afterwards:
+                    took[_after(way)].append(_milliseconds(afterwards[way].make_ready))
         of = {way: statistics.median(times[WARM_UP:]) for way, times in took.items()}
         return [
             compare(f"{self._name}: in place; bare", of["place"], of["bare"], milliseconds),
-            compare(f"{self._name}: copied; in place", of["copied"], of["place"], milliseconds),
+            compare(
+                f"{self._name}: published; in place", of["copied"], of["place"], milliseconds, GOAL
+            ),
             compare(
                 f"{self._name}: HARDLINKS; in place", of["linked"], of["place"], milliseconds, GOAL
             ),
@@ -89,11 +96,11 @@ class _Course:
                     self._room(way, whole=True),
                     _kilobytes,
                 )
-                for way in ("copied", "linked")
+                for way in afterwards
             ),
             *(
-                Row(f"{self._name}: removing a {way} revision", milliseconds(self._removal(way)))
-                for way in ("copied", "linked")
+                Row(f"{self._name}: afterwards, {way}", milliseconds(of[_after(way)]))
+                for way in afterwards
             ),
         ]
 
@@ -121,15 +128,8 @@ class _Course:
             may_switch=lambda: True,
         )
 
-    def _published(self, name: str, *, hardlinks: bool = False, keep: int = 1000) -> Published:
-        return Published(self._folder / "published" / name, keep, 0, hardlinks)
-
-    def _removal(self, name: str) -> float:
-        """Milliseconds for each of all that were kept so far."""
-        published = self._published(name, keep=1)
-        began = time.perf_counter()
-        number = published.tidy()
-        return 1000 * (time.perf_counter() - began) / number
+    def _published(self, name: str, *, hardlinks: bool = False) -> Published:
+        return Published(self._folder / "published" / name, 3, 0, hardlinks)
 
     def _bare(self) -> None:
         subprocess.run(["sh", "-c", FLOOR], cwd=self._folder / "repos/bare", check=True)
@@ -141,6 +141,16 @@ class _Course:
         shared = set() if whole else {each.st_ino for each in _files(published.folder(before))}
         new = (each for each in _files(published.folder(newest)) if each.st_ino not in shared)
         return float(sum(each.st_blocks * 512 for each in new))
+
+
+def _milliseconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _after(way: str) -> str:
+    return f"after {way}"
 
 
 def _files(folder: Path) -> list[os.stat_result]:

@@ -14,7 +14,7 @@ from gitreload.checkouts import Checkouts
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner
 from gitreload.publish import HeldError, Published
-from helpers import Remote, git
+from helpers import Remote, git, needs_mount, tmpfs
 
 
 class Site:
@@ -24,8 +24,11 @@ class Site:
         self.remote = remote
         self.lines: list[str] = []
         self.repodir = folder / "repos"
-        self.course = remote.clone(self.repodir / "course")
+        self.course = self.repodir / "course"
+        if not self.course.exists():
+            remote.clone(self.course)
         self.now = 1_800_000_000.0
+        self.prepares = True
         self.link = folder / "published/course"
         self.published = self.of()
 
@@ -48,16 +51,22 @@ class Site:
         *,
         may_switch: bool = True,
     ) -> bool:
-        """Publish a revision, that of the remote by default; a second goes by."""
+        """Publish a revision, that of the remote by default; a second goes by.
+
+        With `prepares` what follows is done too.
+        """
         self.now += 1
         git("fetch", "-q", "origin", cwd=self.course)
         revision = revision or git("rev-parse", "origin/main", cwd=self.course)
-        return self.published.publish(
+        switched = self.published.publish(
             revision,
             write=self.write(revision),
             validate=validate,
             may_switch=lambda: may_switch,
         )
+        if self.prepares:
+            self.published.make_ready()
+        return switched
 
     def push(self, files: dict[str, str]) -> str:
         """Commit `files` and publish them."""
@@ -66,12 +75,15 @@ class Site:
         return revision
 
     def folders(self) -> set[str]:
-        return {each.name for each in self.published.revisions.iterdir() if each.is_dir()}
+        found = {each.name for each in self.published.revisions.iterdir() if each.is_dir()}
+        return found - {"next", "next-linked"}
 
     def rubbish(self) -> set[str]:
         """Whatever lies beside the revisions and does not belong to one."""
         kept = self.published.kept()
-        known = {*kept, *(f".{each}.index" for each in kept), ".lock"}
+        drafts = {"next", "next-linked"}
+        known = {name for each in {*kept, *drafts} for name in (each, f".{each}.index")}
+        known.add(".lock")
         return {each.name for each in self.published.revisions.iterdir()} - known
 
 
@@ -111,11 +123,13 @@ def test_the_checkout_and_its_index_are_left_alone(site: Site) -> None:
     assert git("status", "--porcelain", cwd=site.course) == ""
 
 
+@pytest.mark.parametrize("prepares", [False, True])
 @pytest.mark.parametrize("hardlinks", [False, True])
 class TestWhatIsWritten:
     @pytest.fixture(autouse=True)
-    def _kind(self, site: Site, hardlinks: bool) -> None:
+    def _kind(self, site: Site, hardlinks: bool, prepares: bool) -> None:
         site.of(hardlinks=hardlinks)
+        site.prepares = prepares
 
     def expect_a_fresh_clone(self, site: Site, folder: Path) -> None:
         clone = site.remote.clone(folder / "fresh")
@@ -186,13 +200,63 @@ class TestWhatIsWritten:
         self, site: Site, tmp_path: Path
     ) -> None:
         first = site.push({"a": "one\n"})
-        site.published.index(first).write_bytes(b"nothing")
+        site.published.tree(first).index.write_bytes(b"nothing")
         second = site.push({"b": "two\n"})
         self.expect_a_fresh_clone(site, tmp_path)
-        site.published.index(second).unlink()
+        site.published.tree(second).index.unlink()
         site.push({"c": "three\n"})
         self.expect_a_fresh_clone(site, tmp_path)
+        site.published.make_ready()
         assert not site.rubbish()
+
+
+def test_an_archive_attribute_leaves_nothing_out(site: Site) -> None:
+    site.push({".gitattributes": "secret export-ignore\nid ident export-subst\n", "secret": "x\n"})
+    assert (site.link / "secret").read_text() == "x\n"
+
+
+def test_a_submodule_is_an_empty_directory(site: Site) -> None:
+    other = git("rev-parse", "HEAD", cwd=site.remote.work)
+    entry = f"160000,{other},parts/sub"
+    git("update-index", "--add", "--cacheinfo", entry, cwd=site.remote.work)
+    git("commit", "-q", "-m", "add a submodule", cwd=site.remote.work)
+    for number in range(3):
+        # `git add -A` would take the gitlink out, as the author has no such directory.
+        (site.remote.work / "parts/sub").mkdir(parents=True, exist_ok=True)
+        site.push({"a": f"{number}\n"})
+        assert list((site.link / "parts/sub").iterdir()) == []
+
+
+def test_a_filter_of_the_operators_is_applied(site: Site) -> None:
+    git("config", "filter.loud.smudge", "tr a-z A-Z", cwd=site.course)
+    site.push({".gitattributes": "*.txt filter=loud\n", "a.txt": "quiet\n", "b": "quiet\n"})
+    site.push({"c.txt": "more\n"})
+    read = {name: (site.link / name).read_text() for name in ("a.txt", "b", "c.txt")}
+    assert read == {"a.txt": "QUIET\n", "b": "quiet\n", "c.txt": "MORE\n"}
+
+
+def test_a_partial_clone_fetches_what_it_lacks(tmp_path: Path, remote: Remote) -> None:
+    git("config", "uploadpack.allowFilter", "true", cwd=remote.bare)
+    remote.commit({"a": "one\n"})
+    remote.clone(tmp_path / "repos/course", "--filter=blob:none", "--no-checkout")
+    site = Site(tmp_path, remote)
+    remote.commit({"b": "two\n"})
+    site.publish()
+    assert [(site.link / name).read_text() for name in "ab"] == ["one\n", "two\n"]
+
+
+def test_objects_that_are_damaged_are_replaced_first(site: Site) -> None:
+    site.remote.commit({"a": "one\n"})
+    git("fetch", "-q", cwd=site.course)
+    blob = git("rev-parse", "origin/main:a", cwd=site.course)
+    damaged = site.course / ".git/objects" / blob[:2] / blob[2:]
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"nothing")
+    with pytest.raises(TransientError, match="objects of course were replaced while"):
+        site.publish()
+    assert any("replaced the damaged objects" in line for line in site.lines)
+    assert site.publish()
+    assert (site.link / "a").read_text() == "one\n"
 
 
 def test_sha256_repositories_are_published_too(tmp_path: Path) -> None:
@@ -242,6 +306,54 @@ def test_a_revision_that_is_kept_is_served_again_without_writing_it(site: Site) 
     assert site.publish(first)
     assert site.link.stat().st_ino == inode
     assert site.published.kept() == [first, second]
+
+
+class TestWhatIsMadeReady:
+    def test_the_next_revision_begins_with_it(self, site: Site) -> None:
+        site.push({"a": "one\n", "b": "one\n"})
+        inode = (site.published.revisions / "next/a").stat().st_ino
+        site.push({"b": "two\n"})
+        assert (site.link / "a").stat().st_ino == inode
+
+    def test_it_is_what_was_published_last(self, site: Site) -> None:
+        first = site.push({"a": "one\n"})
+        site.push({"a": "two\n"})
+        site.published.roll_back()
+        site.published.make_ready()
+        draft = site.published.revisions / "next/a"
+        assert draft.read_text() == "two\n"
+        site.push({"a": "three\n"})
+        site.publish(first)  # by a forced push
+        assert draft.read_text() == "one\n"
+
+    def test_without_hardlinks_nothing_is_linked_that_was_made_with_them(self, site: Site) -> None:
+        site.of(hardlinks=True)
+        first = site.push({"a": "one\n"})
+        site.of()
+        site.push({"b": "two\n"})
+        assert not (site.link / "a").samefile(site.published.folder(first) / "a")
+        assert not (site.published.revisions / "next-linked").exists()
+
+    def test_what_somebody_does_to_it_is_undone(self, site: Site) -> None:
+        site.push({"a": "one\n", "b": "one\n"})
+        draft = site.published.revisions / "next"
+        (draft / "a").write_text("tampered with\n")
+        (draft / "b").unlink()
+        site.push({"c": "two\n"})
+        assert [(site.link / name).read_text() for name in "ab"] == ["one\n", "one\n"]
+
+    @needs_mount
+    def test_a_full_disk_is_told_and_leaves_nothing(self, tmp_path: Path, remote: Remote) -> None:
+        with tmpfs(tmp_path / "published", "1m"):
+            site = Site(tmp_path, remote)
+            site.prepares = False
+            revision = site.push({"a": "x" * 600_000})
+            with pytest.raises(TransientError, match="with room for one more revision"):
+                site.published.make_ready()
+            assert site.published.served() == revision
+            assert {each.name for each in site.published.revisions.iterdir()} == {
+                *(revision, f".{revision}.index", ".lock")
+            }
 
 
 class TestTheLink:
@@ -310,16 +422,19 @@ class TestWhatIsKept:
         assert first not in site.folders()
 
 
-@pytest.mark.parametrize("name", ["new", "old", "link"])
-def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str) -> None:
+@pytest.mark.parametrize("parts", ["folder", "index", "folder and index"])
+@pytest.mark.parametrize("name", ["new", "old", "next", "next-linked", "0" * 40])
+def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str, parts: str) -> None:
     site.of(keep=1)
+    site.prepares = False
     first = site.push({"a": "one\n"})
     left = site.published.revisions
-    if name == "link":
-        (left / ".link").symlink_to("nowhere")
-    else:
+    (left / ".link").symlink_to("nowhere")
+    if "folder" in parts:
         shutil.copytree(left / first, left / name)
-        shutil.copy(site.published.index(first), left / f".{name}.index")
+    if "index" in parts:
+        shutil.copy(site.published.tree(first).index, left / f".{name}.index")
+    site.prepares = True
     site.push({"a": "two\n"})
     site.push({"a": "three\n"})
     assert (site.link / "a").read_text() == "three\n"

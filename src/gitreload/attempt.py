@@ -13,7 +13,7 @@ from gitreload.config import Settings
 from gitreload.importers import Importer
 from gitreload.ledger import Claimed, Ledger, LedgerUnavailable, Revisions
 from gitreload.ledger.logs import AttemptLog
-from gitreload.model import Action, Checkout, Group, Imported, PermanentError
+from gitreload.model import Action, Checkout, Group, Imported, PermanentError, TransientError
 from gitreload.publish import HeldError, Published
 from gitreload.steps import Step
 
@@ -96,9 +96,23 @@ class Run:
         except HeldError as error:
             return self._held(str(error))
         moved = _moved(updated.before, updated.after)
-        if self.job.action is Action.UPDATE:
-            return self._succeeded(f"updated: {moved}", None)
-        return self._import(checkout, updated.after, moved)
+        ending = (
+            self._import(checkout, updated.after, moved)
+            if self.job.action is Action.IMPORT
+            else self._succeeded(f"updated: {moved}", None)
+        )
+        self._prepare_next(checkout)
+        return ending
+
+    def _prepare_next(self, checkout: Checkout) -> None:
+        """Last of all, as nobody waits for it."""
+        published = Published.of(self._tools.settings, checkout.directory)
+        if published is None:
+            return
+        try:
+            published.make_ready()
+        except TransientError as error:
+            self._log.write(f"the next revision is not prepared for: {error}")
 
     @property
     def _may_lag(self) -> bool:
@@ -141,6 +155,7 @@ class Run:
                 folder=folder,
                 index=index,
                 timeout=settings.git_timeout_seconds,
+                access=self._access,
             ),
             validate=lambda folder: validator.run(self._runner, str(folder)),
             may_switch=lambda: not self._ledger.held(self.job),

@@ -1,30 +1,28 @@
 """Revision directories beside a symlink, so that readers only ever see whole revisions.
 
 The link leads to `.NAME.revisions/REVISION`, relative to where it lies. A revision gets that name
-once it is whole and on disk; whatever has another name there is rubbish of a crash, removed by the
-next run. `.REVISION.index` beside it is git's index of its files: its mtime is when the revision
-was published last, and the directory's mtime when it was last left for another.
+once it is whole and on disk; whatever has another name there, but a draft that is ready, is rubbish
+of a crash, removed by the next run. `.REVISION.index` beside it is git's index of its files: its
+mtime is when the revision was published last, and the directory's mtime when it was last left for
+another.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitreload import disk
 from gitreload.config import Settings
-from gitreload.copying import take
+from gitreload.drafts import Drafts, Tree, Write
 from gitreload.git.files import REVISION
-from gitreload.git.index import Entry, read_index
 from gitreload.locks import Lock
 from gitreload.model import GitreloadError, PermanentError, TransientError
 
-_NEW = "new"
 _OLD = "old"
 _LOCK = ".lock"
 
@@ -60,11 +58,15 @@ class Published:
     def revisions(self) -> Path:
         return self.link.with_name(f".{self.link.name}.revisions")
 
-    def folder(self, revision: str) -> Path:
-        return self.revisions / revision
+    def tree(self, revision: str) -> Tree:
+        return Tree(self.revisions / revision)
 
-    def index(self, revision: str) -> Path:
-        return self.revisions / _index(revision)
+    def folder(self, revision: str) -> Path:
+        return self.tree(revision).folder
+
+    @property
+    def _drafts(self) -> Drafts:
+        return Drafts(self.revisions, self.hardlinks)
 
     def served(self) -> str | None:
         """The revision that the link leads to; None where it leads to none of ours."""
@@ -78,17 +80,17 @@ class Published:
     def kept(self) -> list[str]:
         """The revisions that are there, that which was published last first."""
         try:
-            names = {each.name for each in self.revisions.iterdir()}
+            names = [each.name for each in self.revisions.iterdir()]
         except FileNotFoundError:
             return []
-        found = [name for name in names if REVISION.fullmatch(name) and _index(name) in names]
+        found = [name for name in names if REVISION.fullmatch(name) and self.tree(name).exists]
         return sorted(found, key=self._published_at, reverse=True)
 
     def publish(
         self,
         revision: str,
         *,
-        write: Callable[[Path, Path], None],
+        write: Write,
         validate: Callable[[Path], None],
         may_switch: Callable[[], bool],
     ) -> bool:
@@ -103,22 +105,50 @@ class Published:
         """
         with self._file_errors():
             self._prepare()
-            kept = self.kept()
-            if self.served() == revision and revision in kept:
+            if self.served() == revision and revision in self.kept():
                 return False
-            new = None if revision in kept else self._written(revision, write)
             try:
-                validate(new or self.folder(revision))
-                if new is not None:
-                    self._complete(new, revision)
-                with self._locked():
-                    if not may_switch():
-                        raise HeldError(f"{self.link} is held at what it serves")
-                    os.utime(self.index(revision), (self.clock(), self.clock()))
-                    self._switch(revision)
-            finally:
+                self._publish(revision, write, validate, may_switch)
+            except BaseException:
                 self.tidy()
+                raise
         return True
+
+    def make_ready(self) -> None:
+        """After a revision is served: remove what need not be kept, and prepare for the next.
+
+        Only the process that publishes may do so. Raises `TransientError`; then the next one is
+        published all the same, only not as fast.
+        """
+        with self._file_errors():
+            self.tidy()
+            newest = next(iter(self.kept()), None)
+            if newest is not None:
+                self._drafts.make_ready(self.tree(newest), len(newest))
+
+    def _publish(
+        self,
+        revision: str,
+        write: Write,
+        validate: Callable[[Path], None],
+        may_switch: Callable[[], bool],
+    ) -> None:
+        kept, tree = self.kept(), self.tree(revision)
+        if revision in kept:
+            validate(tree.folder)
+        else:
+            base = self.tree(kept[0]) if kept else None
+            new = self._drafts.write(base, write, len(revision))
+            validate(new.folder)
+            # Once it is on disk: a power cut must find it whole under its name.
+            disk.sync_file_system(self.revisions)
+            new.rename(tree)
+            disk.sync(self.revisions)
+        with self._locked():
+            if not may_switch():
+                raise HeldError(f"{self.link} is held at what it serves")
+            os.utime(tree.index, (self.clock(), self.clock()))
+            self._switch(revision)
 
     def roll_back(self, wanted: str | None = None) -> tuple[str, str | None]:
         """Serve another revision that is kept; which one now, and which one before.
@@ -135,25 +165,30 @@ class Published:
                     self._switch(revision)
         return revision, before
 
-    def tidy(self) -> int:
-        """Remove what a crash left and revisions that need not be kept; how many those were."""
+    def tidy(self) -> None:
+        """Remove what a crash left, and revisions that need not be kept."""
         with self._locked():
             served = self.served()
             self._sweep(served)
-            old = [revision for revision in self.kept()[self.keep :] if revision != served]
-            old = [revision for revision in old if not self._was_served_lately(revision)]
-            for revision in old:
+            expired = [
+                revision
+                for revision in self.kept()[self.keep :]
+                if revision != served and not self._was_served_lately(revision)
+            ]
+            for revision in expired:
                 # First its name, then its files: half of one must never be taken for it.
-                self.folder(revision).rename(self.revisions / _OLD)
-                _remove(self.revisions / _OLD)
-                self.index(revision).unlink()
-        return len(old)
+                old = Tree(self.revisions / _OLD)
+                self.tree(revision).rename(old)
+                old.remove()
 
     def _sweep(self, served: str | None) -> None:
-        known = {name for each in self.kept() for name in (each, _index(each))}
+        trees = [self.tree(revision) for revision in self.kept()]
+        if self._drafts.ready.exists:
+            trees.append(self._drafts.ready)
+        known = {path.name for tree in trees for path in (tree.folder, tree.index)}
         for left in self.revisions.iterdir():
             if left.name not in known | {served, _LOCK}:
-                _remove(left)
+                disk.remove(left)
 
     def _was_served_lately(self, revision: str) -> bool:
         return self.folder(revision).stat().st_mtime > self.clock() - self.grace_seconds
@@ -189,52 +224,19 @@ class Published:
         self.revisions.mkdir(parents=True, exist_ok=True)
         self.tidy()
 
-    def _written(self, revision: str, write: Callable[[Path, Path], None]) -> Path:
-        """A directory with the files of `revision`, which is not on disk yet."""
-        folder, index = self.revisions / _NEW, self.index(_NEW)
-        base = next(iter(self.kept()), None)
-        entries = self._entries(base, len(revision))
-        folder.mkdir()
-        if base is not None and entries:
-            take(entries, self.folder(base), folder, hardlinks=self.hardlinks)
-            shutil.copyfile(self.index(base), index)
-        write(folder, index)
-        if entries and _attributes(entries) != _attributes(self._entries(_NEW, len(revision))):
-            # They decide what git writes for a content, also for files that did not change.
-            _remove(folder)
-            index.unlink()
-            folder.mkdir()
-            write(folder, index)
-        return folder
-
-    def _entries(self, name: str | None, digits: int) -> list[Entry]:
-        """What is in a revision; nothing where that is not known."""
-        if name is None:
-            return []
-        try:
-            return read_index(self.index(name), digits // 2)
-        except (FileNotFoundError, ValueError):
-            return []
-
-    def _complete(self, folder: Path, revision: str) -> None:
-        """Give a written revision its name, once it is on disk: a power cut must find it whole."""
-        _sync_file_system(self.revisions)
-        self.index(_NEW).rename(self.index(revision))
-        folder.rename(self.folder(revision))
-        _sync(self.revisions)
-
     def _switch(self, revision: str) -> None:
         before = self.served()
         new = self.revisions / ".link"
         new.unlink(missing_ok=True)
         new.symlink_to(Path(self.revisions.name, revision))
-        new.rename(self.link)
-        _sync(self.link.parent)
         if before is not None and self.folder(before).is_dir():
+            # Before it is left: a crash in between must not take its grace from it.
             os.utime(self.folder(before), (self.clock(), self.clock()))
+        new.rename(self.link)
+        disk.sync(self.link.parent)
 
     def _published_at(self, revision: str) -> int:
-        return self.index(revision).stat().st_mtime_ns
+        return self.tree(revision).index.stat().st_mtime_ns
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -255,49 +257,5 @@ class Published:
             ) from error
 
 
-def _index(revision: str) -> str:
-    return f".{revision}.index"
-
-
 def _told(kept: list[str]) -> str:
     return f"kept are: {', '.join(kept) or 'none'}"
-
-
-def _attributes(entries: list[Entry]) -> list[tuple[bytes, bytes]]:
-    return [
-        (entry.path, entry.blob)
-        for entry in entries
-        if entry.path.rpartition(b"/")[2] == b".gitattributes"
-    ]
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, or a tree, even where somebody write-protected directories of it."""
-    if path.is_dir() and not path.is_symlink():
-        for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o700)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_file_system(folder: Path) -> None:
-    """Write out all that is not on disk yet: one call where each file would need its own.
-
-    https://man7.org/linux/man-pages/man2/syncfs.2.html
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(folder))
-    finally:
-        os.close(descriptor)

@@ -148,13 +148,27 @@ def write(
     folder: Path,
     index: Path,
     timeout: float,
+    access: Access = NO_ACCESS,
 ) -> None:
     """Write the files of `revision`, which `checkout` has, into `folder`, without a `.git`.
 
     They get an index of their own. Where `folder` has files and `index` exists, those that still
-    look as it says are kept. Raises as `update` does.
+    look as it says are kept. `access` lets us in where the remote keeps some objects. Raises as
+    `update` does.
     """
-    Git(checkout, runner, timeout=timeout).write(revision, folder, index)
+    git = Git(checkout, runner, timeout=timeout, access=access)
+    try:
+        git.write(revision, folder, index)
+    except DamagedError as damaged:
+        # Of files that the update left alone, as they did not change.
+        renew(git, damaged)
+        raise TransientError(
+            f"the objects of {visible(checkout.directory)} were replaced while {revision[:12]} "
+            "was written; the next try updates it again and goes on"
+        ) from damaged
+    finally:
+        for note in git.notes:
+            runner.log(note)
 
 
 def check_version() -> str:

@@ -228,9 +228,15 @@ class Git:
 
         What `index` says of files that are there already, and look as it says, is believed.
         """
-        variables = with_own_index(self._variables, folder, index)
+        with files_used(self.place):
+            fetches = self.files.partial()
+        if fetches:
+            self._speak_with_remote()
+        variables = self._variables | self._secret
         command = ("read-tree", "--reset", "-u", "--no-recurse-submodules", revision)
-        self.check(self._run_once(command, variables, quiet=False))
+        done = self._run_once(command, with_own_index(variables, folder, index), quiet=False)
+        self.check(done)
+        self._check_objects(done)
 
     def changes(self, policy: Clean) -> Changes:
         """What of index and files is not that of `HEAD`; ignored files only where they matter.
@@ -329,9 +335,7 @@ class Git:
 
     def _call(self, *command: str, quiet: bool = False) -> Completed:
         """Run a command that speaks with the remote, once it may."""
-        url = self.place.url
-        self._access.check_url(url)
-        self._speak(self._resolved() if self._access.token else self.checkout.url or url)
+        self._speak_with_remote()
         done = self.run(*command, quiet=quiet, remote=True)
         if _REFUSED.search(text(done)) and self._speak_as_resolved():
             done = self.run(*command, quiet=quiet, remote=True)
@@ -341,6 +345,11 @@ class Git:
 
     def _in_git_dir(self, variables: dict[str, str]) -> dict[str, str]:
         return variables if self._git_dir is None else variables | {"GIT_DIR": str(self._git_dir)}
+
+    def _speak_with_remote(self) -> None:
+        url = self.place.url
+        self._access.check_url(url)
+        self._speak(self._resolved() if self._access.token else self.checkout.url or url)
 
     def _speak(self, url: str) -> None:
         """Allow the protocol of `url`, and no other; what lets us in goes with `_secret`."""

@@ -77,12 +77,13 @@ def git_environment(
 def with_own_index(variables: dict[str, str], folder: Path, index: Path) -> dict[str, str]:
     """`variables` for files in `folder`, and `index` instead of the checkout's own."""
     own = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
-    return variables | own | _configuration([*_SETTINGS.items(), *_OWN_INDEX])
+    return variables | own | _configuration(_OWN_INDEX, after=int(variables["GIT_CONFIG_COUNT"]))
 
 
-def _configuration(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (key, value) in enumerate(settings):
+def _configuration(settings: Sequence[tuple[str, str]], after: int = 0) -> dict[str, str]:
+    """Variables that hold `settings`, `after` so many that are there already."""
+    variables = {"GIT_CONFIG_COUNT": str(after + len(settings))}
+    for number, (key, value) in enumerate(settings, start=after):
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return variables
