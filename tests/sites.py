@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitreload.git import Clean, Extent, Updated, update
+from gitreload.git import Access, Clean, Extent, Updated, update
 from gitreload.model import Checkout, Group
 from gitreload.process import Runner
 from helpers import Remote, git
@@ -43,6 +43,7 @@ class Site:
         timeout: float = 60,
         wanted: tuple[str, ...] = (),
         extent: Extent | None = None,
+        access: Access | None = None,
     ) -> Updated:
         runner = Runner(log=self.log.append, started=self.children.append)
         return update(
@@ -52,6 +53,7 @@ class Site:
             clean_policy=clean,
             wanted=wanted,
             extent=extent or Extent(),
+            access=access or Access(),
         )
 
     def git(self, *arguments: str) -> str:

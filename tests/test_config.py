@@ -357,6 +357,10 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"course": {"SECRETS": ["long enough to do"]}}}, {}),
     ({"REPOS": {"course": {"SECRETS": ["long enough to do"], "FORGE": "sourcehut"}}}, {}),
     ({"REPOS": {"a": {"DEPTH": 0, "SPARSE": ["b/"]}, "b": {"DEPTH": "1", "SPARSE": "b"}}}, {}),
+    (
+        {"REPOS": {"a": {"SUBMODULES": "github.com"}, "b": {"SUBMODULES": ["https://b", "b:443"]}}},
+        {},
+    ),
     ({"REPOS": {"a": {"SSH_KEY": 1, "TOKEN": 1}, "b": {"SSH_KEY": "", "TOKEN": "two words"}}}, {}),
     ({"REPOS": {"a": {"TOKEN": ""}, "b": {"TOKEN": {"FILE": "none"}}, "c": {"TOKEN": []}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1}}, "b": {"TOKEN": {"APP_ID": "", "KEY": ""}}}}, {}),

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fakes.git_http import git_server
+from gitreload.git import Extent
 from gitreload.model import GitreloadError, PermanentError
 from helpers import Remote, git
 from sites import Site
@@ -286,7 +287,7 @@ MODULES = {
     "name that climbs": ("../../hooks", "part", "https://forge.example/x", "gitmodulesName"),
     "URL with a line end": ("part", "part", '"https://x\\n.example/"', "gitmodulesUrl"),
     "URL without a host": ("part", "part", "https:///forge.example/x", "gitmodulesUrl"),
-    "path that ends in CR": ("part", '"way\\r"', "https://forge.example/x", None),
+    "path that ends in CR": ("part", '"way\r"', "https://forge.example/x", None),
     "command as update": ("part", "part", "../x\n\tupdate = !{trap}", "gitmodulesUpdate"),
 }
 
@@ -322,6 +323,104 @@ def test_submodules_are_never_fetched(
     if recurse:
         site.git("config", "--unset", "submodule.recurse")
     _ends_honestly(site, remote, outside)
+
+
+WANTED_MODULES = {
+    "program": ([("part", "part", "ext::{trap}")], "its URL has to be an https"),
+    "local": ([("part", "part", "file://{secret}")], "its URL has to be an https"),
+    "local path": ([("part", "part", "{secret}")], "its URL has to be an https"),
+    "relative way out": ([("part", "part", "../../../evil.example/x")], "SUBMODULES allows only"),
+    "option to ssh": ([("part", "part", "ssh://-oProxyCommand={trap}/x")], "its URL has to"),
+    "two hosts": ([("part", "part", "http://evil.example#@{here}/x")], "its URL has to be"),
+    "another host": ([("part", "part", "https://evil.example/x")], "SUBMODULES allows only"),
+    "path into .git": ([("part", ".git/hooks", "../course.git")], "its path leads elsewhere"),
+    "path that climbs": ([("part", "../../outside/empty", "../course.git")], "its path leads"),
+    "absolute path": ([("part", "{empty}", "../course.git")], "its path leads elsewhere"),
+    "path with magic": ([("part", ":(top)part", "../course.git")], "its path leads elsewhere"),
+    "path that ends in CR": ([("part", '"way\r"', "../course.git")], "cannot be seen"),
+    "one path twice": (
+        [("one", "part", "../course.git"), ("two", "part", "../course.git")],
+        "another one has the same path",
+    ),
+    "through a link": ([("part", "way/part", "../course.git")], None),
+    "no submodule": ([("part", "README.md", "../course.git")], None),
+    "within another": (
+        [("a", "part", "../course.git"), ("a/hooks", "more", "../course.git")],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WANTED_MODULES)
+def test_submodules_that_are_wanted_stay_within(
+    case: str, site: Site, remote: Remote, forger: Forger, outside: Outside
+) -> None:
+    modules, flaw = WANTED_MODULES[case]
+    commit = git("rev-parse", "main", cwd=remote.work)
+    with git_server(remote.bare.parent) as server:
+        site.git("remote", "set-url", "origin", server.url("course.git"))
+        values = {
+            "trap": outside.trap,
+            "secret": outside.secret,
+            "empty": outside.empty,
+            "here": f"127.0.0.1:{server.server_port}",
+        }
+        text = "".join(
+            f'[submodule "{name}"]\n\tpath = {path}\n\turl = {url}\n\tignore = all\n'
+            for name, path, url in modules
+        ).format_map(values)
+        tip = forger.push(
+            forger.tree(
+                ("100644", ".gitmodules", forger.blob(text)),
+                ("100644", "README.md", forger.blob("x")),
+                ("160000", "more", commit),
+                ("160000", "part", commit),
+                ("120000", "way", forger.blob(str(outside.empty))),
+                ("160000", "way\r", commit),
+            )
+        )
+        before = site.git("rev-parse", "HEAD")
+        hooks = _names(site.path / ".git/hooks")
+        wanted = Extent(submodules=())
+        if flaw is None:
+            assert site.update(clean="ignored", extent=wanted).after == tip
+        else:
+            with pytest.raises(PermanentError, match=flaw):
+                site.update(clean="ignored", extent=wanted)
+            assert site.at(before)
+        assert _names(site.path / ".git/hooks") == hooks
+        outside.check(site)
+        remote.push("main", "--force")
+        honest = remote.commit({"honest": "1"})
+        assert site.update(clean="ignored", extent=wanted).after == honest
+        assert _names(site.path) == {".git", "README.md", "honest"}
+        outside.check(site)
+
+
+def test_a_submodule_in_turn_with_a_link_and_a_file(
+    site: Site, remote: Remote, forger: Forger, outside: Outside
+) -> None:
+    commit = git("rev-parse", "main", cwd=remote.work)
+    modules = forger.blob('[submodule "part"]\n\tpath = part\n\turl = ../course.git\n')
+    within = ("100644", ".gitmodules", modules)
+    inner = forger.tree(("100644", "planted", forger.blob("planted")))
+    turns = [
+        (("160000", "part", commit), "README.md"),
+        (("120000", "part", forger.blob(str(outside.empty))), None),
+        (("160000", "part", commit), "README.md"),
+        (("40000", "part", inner), "planted"),
+        (("100644", "part", forger.blob("file")), None),
+        (("160000", "part", commit), "README.md"),
+    ]
+    for entry, there in turns:
+        tip = forger.push(forger.tree(within, entry))
+        assert site.update(clean="none", extent=Extent(submodules=())).after == tip
+        part = site.path / "part"
+        if there is None:
+            assert part.is_symlink() or part.is_file()
+        else:
+            assert _names(part) - {".git"} == {there}
+        outside.check(site)
 
 
 ATTRIBUTES = {

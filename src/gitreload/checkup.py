@@ -12,7 +12,7 @@ from typing import Literal
 
 from gitreload.checkouts.revision import revision
 from gitreload.config import Settings
-from gitreload.git import Git
+from gitreload.git import Git, submodules
 from gitreload.git.space import check_space
 from gitreload.ledger import CheckoutRecord
 from gitreload.model import (
@@ -86,7 +86,7 @@ def checkup(
             timeout = settings.git_timeout_seconds
             git = Git(checkout, runner, timeout=timeout, reading=True)
             policy = settings.repo(checkout.directory).clean
-            clean = not git.changes(policy).matter(policy)
+            clean = not (git.changes(policy).matter(policy) or submodules.changed(git, policy))
             behind = _commits_behind(git, head, seen.tip)
         except Interrupted:
             raise

@@ -150,6 +150,11 @@ class RepoSettings(Group):
         description="The directories that are checked out, besides the files at the top and those "
         "above them; without any, all are.",
     )
+    submodules: types.OptionalHosts = Field(
+        default=None,
+        description="`true` or a list of hosts: check out submodules too, from the host of "
+        "`origin`, and from these; `null` leaves them alone.",
+    )
     ssh_key: types.OptionalPath = Field(
         default=None,
         description="The private key to fetch this repository with over ssh, and no other key.",

@@ -240,6 +240,18 @@ def switched(value: object) -> object:
     raise PydanticCustomError("form", "expected {form}", {"form": "true, false or an object, {…}"})
 
 
+def _hosts(value: object) -> object:
+    """None for `false`, no further ones for `true`."""
+    if isinstance(value, bool):
+        return () if value else None
+    return value
+
+
+def _is_place(value: str) -> bool:
+    # As canonical URLs have it, so without a port that is the usual one.
+    return remotes.canonical(f"https://{value}/x") == f"{value}/x"
+
+
 def _is_command(value: tuple[str, ...]) -> bool:
     return not value or bool(value[0])
 
@@ -399,4 +411,9 @@ Folder = Annotated[
     _Plain,
     _only(is_folder),
     Form('a directory of the repository, without a slash at its ends, such as "static/images"'),
+]
+OptionalHosts = Annotated[
+    tuple[Annotated[_Plain, _only(_is_place)], ...] | None,
+    BeforeValidator(_hosts, json_schema_input_type=bool | tuple[str, ...] | None),
+    Form('true, false or a list of hosts, such as ["github.com", "git.example.org:2222"]'),
 ]

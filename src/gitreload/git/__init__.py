@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git import depth, sparse
+from gitreload.git import depth, sparse, submodules
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
@@ -107,9 +107,11 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     tip = git.revision(git.tracking)
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
+    parts = submodules.fetch(git, tip)
     abandoned = git.abandon_unfinished()
     changes = git.changes(policy)
     narrowed = sparse.narrow(git, git.extent.sparse)
+    submodules.remove_others(git, parts)
     if tip != before or abandoned or narrowed or changes.matter(policy):
         if before not in (None, known) and not depth.is_ancestor(git, before, tip):
             git.notes.append(f"dropped commits that only this checkout had, up to {before}")
@@ -118,6 +120,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         git.reset(tip)
         clean(git, policy)
     sparse.settle(git, git.extent.sparse)
+    submodules.check_out(git, parts, policy)
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
@@ -152,6 +155,8 @@ def write(
 ) -> None:
     """Write the files of `revision`, which `checkout` has, into `folder`, without a `.git`.
 
+    Those of its submodules too, as far as they are checked out.
+
     They get an index of their own. Where `folder` has files and `index` exists, those that still
     look as it says are kept. `access` lets us in where the remote keeps some objects. Raises as
     `update` does.
@@ -159,6 +164,7 @@ def write(
     git = Git(checkout, runner, timeout=timeout, access=access)
     try:
         git.write(revision, folder, index)
+        submodules.write(git, revision, folder)
     except DamagedError as damaged:
         # Of files that the update left alone, as they did not change.
         renew(git, damaged)

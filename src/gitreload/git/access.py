@@ -167,18 +167,19 @@ def _installation_token(app: GitHubApp, url: str) -> str:
 
 
 def speaking(
-    path: str, url: str, access: Access, ask: Callable[..., Completed]
+    path: str, url: str, access: Access, ask: Callable[..., Completed], more: Settings = ()
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The environment for git at `path` while it may speak with `url`, of its protocol alone.
 
     The second holds what only a command that speaks with it must see besides. `ask` runs a git
-    command that speaks with nobody. Raises `PermanentError` where the access cannot be used.
+    command that speaks with nobody; `more` are settings for all commands. Raises `PermanentError`
+    where the access cannot be used.
     """
     spoken = protocol(url)
     secret, settings = access.for_http(url)
-    variables = git_environment(path, spoken)
+    variables = git_environment(path, spoken, more)
     if settings:
-        secret |= git_environment(path, spoken, settings)
+        secret |= git_environment(path, spoken, (*more, *settings))
     if spoken == "ssh":
         access.check_key()
         own = _operators_ssh(variables, ask("config", "--get", "core.sshCommand"))

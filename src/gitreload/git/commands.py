@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, speaking
+from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, Settings, speaking
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import Place, damage, failure, moved_note
 from gitreload.git.extent import WHOLE, Extent
@@ -38,6 +38,9 @@ _FETCH = (
     "--show-forced-updates",
     "--end-of-options",
 )
+
+# They would lead to hosts that nobody looked at.
+_NO_REDIRECTS = (("http.followRedirects", "false"),)
 
 # Such remotes name a program or a descriptor to speak with: https://git-scm.com/docs/git-remote-ext
 _PROGRAMS = frozenset({"ext", "fd"})
@@ -73,8 +76,11 @@ class Git:
         extent: Extent = WHOLE,
         git_dir: Path | None = None,
         reading: bool = False,
+        settings: Settings = (),
     ) -> None:
         """With `git_dir`, that is used instead of the checkout's own `.git`.
+
+        `settings` are git's, besides those of every command.
 
         `reading`: nothing is mended, as the caller does not hold the checkout's lock.
 
@@ -111,9 +117,11 @@ class Git:
             token=access.token_place,
             of_app=access.app is not None,
         )
-        self._access = access
+        self.access = access
         self._git_dir = git_dir
-        self._variables = self._in_git_dir(git_environment(checkout.path, protocol=""))
+        self._settings = settings
+        variables = git_environment(checkout.path, protocol="", more=settings)
+        self._variables = self._in_git_dir(variables)
         # What only the commands that speak with the remote see besides: a filter need not know it.
         self._secret: dict[str, str] = {}
         with files_used(self.place):
@@ -179,6 +187,14 @@ class Git:
         if moved := _REDIRECTED.search(text(done)):
             self.notes.append(moved_note(place, moved[1].rstrip("/")))
 
+    def fetch_of(self, *what: str, options: Sequence[str] = ()) -> Completed:
+        """Fetch revisions or refspecs, and nothing else; how that ended is for the caller."""
+        return self._call("fetch", *options, *_FETCH, "origin", *what)
+
+    def has(self, revision: str) -> bool:
+        """Whether a commit is here."""
+        return self.run("cat-file", "-e", f"{revision}^{{commit}}", quiet=True).ok
+
     def tips(self, branches: Iterable[str]) -> dict[str, str]:
         """The revision of each of these branches at the remote; without those that it lacks.
 
@@ -211,6 +227,12 @@ class Git:
         with files_used(self.place):
             fetches = self.files.partial()
         done = self.run("reset", "--hard", "--quiet", revision, remote=fetches)
+        self.check(done)
+        self._check_objects(done)
+
+    def check_out(self, revision: str) -> None:
+        """The same, on no branch."""
+        done = self.run("checkout", "--quiet", "--force", "--detach", revision)
         self.check(done)
         self._check_objects(done)
 
@@ -293,14 +315,55 @@ class Git:
         """The same with another `.git`; the notes are common."""
         return self._another(self.checkout, git_dir)
 
+    def within(
+        self,
+        git_dir: Path,
+        folder: Path,
+        *,
+        directory: str,
+        url: str,
+        commit: str,
+        resolved: str | None = None,
+        access: Access = NO_ACCESS,
+    ) -> Self:
+        """The same for a submodule, whose `.git` and files are in `git_dir` and `folder`.
+
+        `directory` is what messages call it. It may be fetched from `url`, which `insteadOf` makes
+        `resolved`, and from nowhere that this redirects to. The notes are common.
+        """
+        made = type(self)(
+            Checkout(
+                directory=directory,
+                path=str(folder),
+                origin=url,
+                identities=frozenset(),
+                # It follows no branch; messages name its commit instead.
+                branch=commit,
+                follows=commit,
+                url=resolved,
+            ),
+            self._runner,
+            timeout=self._timeout,
+            access=access,
+            extent=replace(self.extent, sparse=()),
+            git_dir=git_dir,
+            reading=self._reading,
+            settings=_NO_REDIRECTS,
+        )
+        made.notes = self.notes
+        made.mending = replace(made.mending, notes=self.notes)
+        made.place = replace(made.place, submodule=True)
+        return made
+
     def _another(self, checkout: Checkout, git_dir: Path | None) -> Self:
         made = type(self)(
             checkout,
             self._runner,
             timeout=self._timeout,
-            access=self._access,
+            access=self.access,
             extent=self.extent,
             git_dir=git_dir,
+            settings=self._settings,
         )
         made.notes = self.notes
         made.mending = replace(made.mending, notes=self.notes)
@@ -339,17 +402,19 @@ class Git:
         done = self.run(*command, quiet=quiet, remote=True)
         if _REFUSED.search(text(done)) and self._speak_as_resolved():
             done = self.run(*command, quiet=quiet, remote=True)
-        if not done.ok and self._access.app is not None:
-            self._access.app.forget(self._secret.get(TOKEN_VARIABLE, ""))
+        if not done.ok and self.access.app is not None:
+            self.access.app.forget(self._secret.get(TOKEN_VARIABLE, ""))
         return done
 
     def _in_git_dir(self, variables: dict[str, str]) -> dict[str, str]:
-        return variables if self._git_dir is None else variables | {"GIT_DIR": str(self._git_dir)}
+        if self._git_dir is None:
+            return variables
+        return variables | {"GIT_DIR": str(self._git_dir), "GIT_WORK_TREE": self._path}
 
     def _speak_with_remote(self) -> None:
         url = self.place.url
-        self._access.check_url(url)
-        self._speak(self._resolved() if self._access.token else self.checkout.url or url)
+        self.access.check_url(url)
+        self._speak(self.resolved() if self.access.token else self.checkout.url or url)
 
     def _speak(self, url: str) -> None:
         """Allow the protocol of `url`, and no other; what lets us in goes with `_secret`."""
@@ -359,21 +424,21 @@ class Git:
                 f"the remote of {visible(self.place.directory)} starts a program ({wanted}::), "
                 f"which is never done; run in it: git remote set-url origin URL"
             )
-        made, self._secret = speaking(self._path, url, self._access, self._ask)
+        made, self._secret = speaking(self._path, url, self.access, self._ask, self._settings)
         self._runner.hide(self._secret.get(TOKEN_VARIABLE, ""))
         self._variables = self._in_git_dir(made)
 
     def _ask(self, *arguments: str) -> Completed:
         return self.run(*arguments, quiet=True)
 
-    def _resolved(self) -> str:
+    def resolved(self) -> str:
         """What `insteadOf` makes of the remote's URL, its user and password masked."""
         done = self.run("ls-remote", "--get-url", "origin", quiet=True)
         return text(done).strip() if done.ok else self.place.url
 
     def _speak_as_resolved(self) -> bool:
         """Allow what `insteadOf` makes of the remote's URL; whether that is another protocol."""
-        resolved = self._resolved()
+        resolved = self.resolved()
         if protocol(resolved) == protocol(self.place.url):
             return False
         self._speak(resolved)

@@ -46,6 +46,7 @@ class Place:
     token: str | None = None
     of_app: bool = False
     cloned: bool = True
+    submodule: bool = False
 
     def words(self, said: str, other: str) -> Mapping[str, str]:
         """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
@@ -61,6 +62,8 @@ class Place:
             "try": f"sudo -u {visible(self.user)} git ls-remote {url}",
             "again": "the same command again",
         }
+        if self.submodule:
+            there["correct"] = "correct .gitmodules and push"
         return (there if self.cloned else nowhere) | {
             "directory": visible(self.directory),
             "path": path,

@@ -11,17 +11,19 @@ from gitreload.settings import Settings
 class Extent:
     """The last `depth` commits (None for the whole history), and only the directories `sparse`.
 
-    Without `sparse` it has all files.
+    Without `sparse` it has all files. `submodules` are the hosts that they may come from besides
+    the checkout's own; None where they are not wanted.
     """
 
     depth: int | None = None
     sparse: tuple[str, ...] = ()
+    submodules: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, settings: Settings, directory: str) -> Extent:
         """What the configuration has for the checkout `directory`."""
         repo = settings.repo(directory)
-        return cls(depth=repo.depth, sparse=repo.sparse)
+        return cls(depth=repo.depth, sparse=repo.sparse, submodules=repo.submodules)
 
 
 WHOLE = Extent()

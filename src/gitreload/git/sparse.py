@@ -41,6 +41,14 @@ def patterns(directories: Sequence[str]) -> str:
     )
 
 
+def leaves(directories: Sequence[str], path: str) -> bool:
+    """Whether a file or submodule at `path` is left out, where only `directories` are wanted."""
+    wanted = {PurePosixPath(each) for each in directories}
+    folder = PurePosixPath(path).parent
+    above = {parent for each in wanted for parent in each.parents}
+    return bool(wanted) and folder not in above and wanted.isdisjoint({folder, *folder.parents})
+
+
 def narrow(git: Git, directories: Sequence[str]) -> bool:
     """Have the next reset leave only `directories`, or all where there are none of them.
 
