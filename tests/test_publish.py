@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import signal
+import sys
+import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -439,6 +444,77 @@ def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str, par
     site.push({"a": "three\n"})
     assert (site.link / "a").read_text() == "three\n"
     assert not site.rubbish()
+
+
+# What changes something on disk, of https://docs.python.org/3/library/audit_events.html
+_STEPS = frozenset(
+    (
+        *("os.mkdir", "os.rmdir", "os.rename", "os.remove", "os.symlink", "os.link", "os.utime"),
+        *("shutil.copyfile", "subprocess.Popen"),
+    )
+)
+
+
+def _killed_at(step: int, action: Callable[[], object]) -> bool:
+    """Whether `action`, in a process of its own, had such a step; it was killed right before it."""
+    pid = os.fork()
+    if pid == 0:
+        steps = itertools.count()
+
+        def hook(event: str, _: object) -> None:
+            if event in _STEPS and next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.addaudithook(hook)
+            action()
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert status in (0, signal.SIGKILL)
+    return status == signal.SIGKILL
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+def test_killed_before_any_step_it_serves_the_old_or_the_new(site: Site, hardlinks: bool) -> None:
+    published = site.of(keep=1, hardlinks=hardlinks)
+    revisions = [site.push({"a": text, "b": text, "c": "same\n"}) for text in ("one", "two")]
+    texts = dict(zip(revisions, ("one", "two"), strict=True))
+    writes = {revision: site.write(revision) for revision in revisions}
+
+    def publish(revision: str) -> None:
+        published.publish(
+            revision,
+            write=writes[revision],
+            validate=lambda _: None,
+            may_switch=lambda: True,
+        )
+        published.make_ready()
+
+    def serves() -> str:
+        served = published.served()
+        assert served is not None
+        found = {name: (site.link / name).read_text() for name in "abc"}
+        assert found == {"a": texts[served], "b": texts[served], "c": "same\n"}
+        return served
+
+    old, new = revisions[::-1]
+    for step in itertools.count():
+        site.now += 1
+        killed = _killed_at(step, partial(publish, new))
+        served = serves()
+        assert served in (old, new)
+        old, new = served, (old if served == new else new)
+        site.now += 1
+        publish(new)
+        assert serves() == new
+        assert not site.rubbish()
+        old, new = new, old
+        if not killed:
+            break
+    assert step > 20
 
 
 class TestRollback:
