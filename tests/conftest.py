@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import Phase, settings
 from gitreload.ledger import Ledger
 from helpers import Remote
 from sites import Site
+from workbench import Bench
 
 # Programs that a shell starts in the background ignore Ctrl-C, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,3 +60,10 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state_dir = tmp_path_factory.mktemp("empty")
     Ledger.open(state_dir).close()
     return state_dir / "ledger.sqlite3"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Bench]:
+    made = Bench(tmp_path, empty_ledger, remote)
+    yield made
+    made.ledger.close()

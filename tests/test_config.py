@@ -344,6 +344,8 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"PUBLISH": {"PUBLISH": {"KEEP": 0, "LINKS": "/srv/x", "HARDLINKS": 1}}}}, {}),
     ({"REPOS": {"course": {"PUBLISH": False, "VALIDATE": ["true"]}}}, {}),
     ({"REPOS": {"course": {"PUBLISH": True, "VALIDATE": [""]}}}, {}),
+    ({"REPOS": {"a": {"AFTER": "restart", "PATHS": "course"}, "b": {"AFTER": []}}}, {}),
+    ({"REPOS": {"a": {"PATHS": ["", "!", "/x", "a/../b", "./a", "a//b", "[a", "a\\"]}}}, {}),
     ({"REPODIR": "/srv", "REPOS": {"a": {"PUBLISH": {"LINK": "/srv/b"}}}}, {}),
     (
         {

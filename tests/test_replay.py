@@ -74,7 +74,7 @@ class Desk:
     def succeed(self) -> None:
         claimed = self.ledger.claim("worker")
         assert claimed is not None
-        self.ledger.succeed(claimed, Revisions(None, "1f" * 20), None)
+        self.ledger.succeed(claimed, Revisions(None, "1f" * 20))
         claimed.lock.release()
 
 

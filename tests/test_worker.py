@@ -8,148 +8,23 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from gitreload import config, worker
-from gitreload.attempt import Tools
-from gitreload.checkouts import Checkouts
-from gitreload.ledger import Arrival, Claimed, Entry, Ledger, LedgerUnavailable, Target
+from gitreload import worker
+from gitreload.ledger import LedgerUnavailable
 from gitreload.model import (
     Action,
-    Attempt,
-    Checkout,
-    Delivery,
-    Imported,
-    Job,
     PermanentError,
-    Push,
-    Reason,
     State,
     TransientError,
 )
 from gitreload.process import MARKER, Runner, environment, proc
 from gitreload.recovery import recover
-from gitreload.worker import Stops, Worker
-from helpers import Remote, git, wait_until
-
-KEY = "Org/course/run"
-
-
-@dataclass
-class FakeImporter:
-    """Runs `action` as the import; `settings` is its digest."""
-
-    action: Callable[[Runner], None] = lambda _runner: None
-    settings: str = "digest"
-    key: str | None = KEY
-    imported: list[str] = field(default_factory=list)
-    name: str = "fake"
-
-    def check(self) -> None:
-        """It is always there."""
-
-    def settings_digest(self, checkout: Checkout) -> str:
-        return self.settings
-
-    def course_key(self, checkout: Checkout) -> str | None:
-        return self.key
-
-    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
-        self.action(runner)
-        self.imported.append(revision)
-        return Imported(self.key, self.settings)
-
-
-class Bench:
-    """A ledger on a clock that stands still, a checkout `course`, and a worker without jitter."""
-
-    def __init__(self, folder: Path, empty: Path, remote: Remote) -> None:
-        self.remote = remote
-        self.repodir = folder / "repos"
-        self.now = time.time()
-        state_dir = folder / "state"
-        state_dir.mkdir()
-        shutil.copy(empty, state_dir)
-        self.ledger = Ledger.open(state_dir, "pool", lambda: self.now)
-        self.importer = FakeImporter()
-        self.checkouts = Checkouts(self.repodir, {})
-        loaded = config.load(
-            {"REPODIR": str(self.repodir), "STATE_DIR": str(state_dir), "HOME": str(folder)}, folder
-        )
-        self.tools = Tools(loaded.settings, self.checkouts, self.importer)
-        self.stops = Stops()
-        self.worker = Worker(self.ledger, lambda: self.tools, self.stops, lambda: 1.0)
-        self.clone("course")
-
-    def clone(self, name: str) -> Path:
-        return self.remote.clone(self.repodir / name)
-
-    def checkout(self, name: str = "course") -> Checkout:
-        found = self.checkouts.get(name)
-        assert found is not None
-        return found
-
-    def sync(
-        self, name: str = "course", action: Action = Action.IMPORT, *, force: bool = False
-    ) -> int:
-        checkouts = [self.checkout(name)]
-        [(job, _)] = self.ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
-        return job
-
-    def push(self, after: str) -> int:
-        push = Push("refs/heads/main", (self.remote.url,), after=after)
-        delivery = Delivery("github", "push", pushes=(push,))
-        arrival = Arrival(delivery, Action.UPDATE, self.now, None, (), b"{}")
-        [recorded] = self.ledger.record([Entry(arrival, (Target(self.checkout(), push),))])
-        return recorded.jobs[0]
-
-    def claim(self) -> Claimed:
-        claimed = self.ledger.claim("worker")
-        assert claimed is not None, "a job is due"
-        return claimed
-
-    def run(self) -> Job:
-        """Run the job that is due; what it is now."""
-        claimed = self.claim()
-        self.worker.run(claimed)
-        return self.job(claimed.job.id)
-
-    def run_when_due(self) -> tuple[Job, int]:
-        """Let the time pass until the next job is due, and run it; and the seconds waited."""
-        due = self.ledger.next_due()
-        assert due is not None
-        waited, self.now = due - self.now, due
-        return self.run(), round(waited)
-
-    def start(self) -> threading.Thread:
-        """Run the job that is due in a thread."""
-        thread = threading.Thread(target=self.worker.run, args=(self.claim(),))
-        thread.start()
-        return thread
-
-    def job(self, job_id: int) -> Job:
-        job = self.ledger.job(job_id)
-        assert job is not None
-        return job
-
-    def last(self, job_id: int) -> Attempt:
-        return self.ledger.attempts(job_id)[-1]
-
-    def log(self, job_id: int) -> str:
-        attempts = self.ledger.attempts(job_id)
-        return "".join(text for each in attempts for _, text in self.ledger.log(each.id))
-
-
-@pytest.fixture
-def bench(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Bench]:
-    made = Bench(tmp_path, empty_ledger, remote)
-    yield made
-    made.ledger.close()
+from helpers import git, wait_until
+from workbench import KEY, Bench
 
 
 def raises(error: Exception) -> Callable[[Runner], None]:

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     RETRY = "retry"
     REPLAY = "replay"
     RECONCILE = "reconcile"
+    ROLLBACK = "rollback"
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -139,8 +140,9 @@ class Job:
     `failing` is set once the fast retries are used up. `lags` counts attempts that found the remote
     behind `wanted`, the `after` of the newest delivery. `held` tells that it waits for its checkout
     to be released. `force` runs an import even where nothing
-    changed. `error` is the last failure's sentence. `exclusion` is a key (a course key) that no two
-    running jobs share.
+    changed. `only_after` is one that runs AFTER for what is served, held or not, and nothing else.
+    `error` is the last failure's sentence; `skipped` says why a job that succeeded had nothing to
+    do. `exclusion` is a key (a course key) that no two running jobs share.
     """
 
     id: int
@@ -166,6 +168,8 @@ class Job:
     from_revision: str | None = None
     to_revision: str | None = None
     held: bool = False
+    only_after: bool = False
+    skipped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

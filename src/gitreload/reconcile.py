@@ -48,7 +48,7 @@ def owed(record: CheckoutRecord, tip: str) -> Action | None:
     job = record.last_job
     if record.revision == tip or job is None:
         return None if record.revision == tip else record.action
-    if not job.state.finished:
+    if not job.state.finished and not job.only_after:
         return None
     if job.wanted == tip and (
         job.state is State.CANCELLED

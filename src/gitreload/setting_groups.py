@@ -133,6 +133,17 @@ class RepoSettings(Group):
         "refuse it by its exit code. Needs `PUBLISH`.",
     )
 
+    after: types.Command = Field(
+        default=(),
+        description="A command, as a list, that runs once what has changed is served or imported, "
+        "and again until it succeeds.",
+    )
+    paths: tuple[types.Glob, ...] = Field(
+        default=(),
+        description="Only changes below these are published, imported and followed by `AFTER`; "
+        "with `!` before it, a glob takes away from the others.",
+    )
+
     @model_validator(mode="after")
     def _validates_what_is_published(self) -> Self:
         if self.validator and self.publish is None:

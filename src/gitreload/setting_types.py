@@ -256,6 +256,17 @@ def _is_command(value: tuple[str, ...]) -> bool:
     return not value or bool(value[0])
 
 
+# Each backslash is before something, each bracket closed.
+_GLOB = re.compile(r"(?:\\.|[^\\\[]|\[[!^]?\]?[^\]]*\])+", re.DOTALL)
+
+
+def _is_glob(value: str) -> object:
+    glob = value.removeprefix("!").removesuffix("/")
+    # Others would name nothing at all: git takes them as they are, and finds no such file.
+    sound = not any(part in ("", ".", "..") for part in glob.split("/"))
+    return sound and "\0" not in glob and _GLOB.fullmatch(glob)
+
+
 def _without_password(value: str) -> str:
     if remotes.mask(value) != value:
         raise sentence("the URL holds a user or password; leave it out, pushes match without it")
@@ -402,6 +413,14 @@ Command = Annotated[
     tuple[VariableValue, ...],
     _only(_is_command),
     Form('a list of strings, the program first, such as ["/usr/local/bin/check", "--all"]'),
+]
+Glob = Annotated[
+    _Plain,
+    _only(_is_glob),
+    Form(
+        'what git can find in a repository, such as "course", "grading/**/*.py" or "!docs", '
+        "relative to its top"
+    ),
 ]
 Clean = Annotated[Literal["none", "untracked", "ignored"], Form('"none", "untracked" or "ignored"')]
 Depth = Annotated[

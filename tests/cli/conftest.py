@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gitreload.cli import app
-from gitreload.ledger import Claimed, Ledger, Revisions
+from gitreload.ledger import Claimed, Done, Ledger, Revisions
 from gitreload.locks import Lock, slot_path
 from gitreload.model import Imported
 from helpers import Remote
@@ -140,7 +140,7 @@ class Book:
         return claimed
 
     def succeed(self, claimed: Claimed) -> None:
-        self.ledger.succeed(claimed, Revisions(OLD, NEW), Imported("Org/c/run", "0"))
+        self.ledger.succeed(claimed, Revisions(OLD, NEW), Done(Imported("Org/c/run", "0")))
         claimed.lock.release()
 
     def fail(self, claimed: Claimed, error: str = "course.xml is missing") -> None:

@@ -107,7 +107,7 @@ class Desk:
         return claimed
 
     def succeed(self, claimed: Claimed, after: str = revision(0xA)) -> None:
-        self.ledger.succeed(claimed, Revisions(None, after), None)
+        self.ledger.succeed(claimed, Revisions(None, after))
         claimed.lock.release()
 
     def fail(self, claimed: Claimed, error: str = "it is broken") -> None:

@@ -171,7 +171,7 @@ class LedgerMachine(RuleBasedStateMachine):
         run = self.model.runs[directory]
         self.learn(directory)
         if well:
-            self.ledger.succeed(run.claimed, Revisions(None, revision(1)), None)
+            self.ledger.succeed(run.claimed, Revisions(None, revision(1)))
             self.settle(directory, State.SUCCEEDED)
             return
         tries = run.taken.tries + 1
@@ -204,7 +204,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.runs)
     def succeed(self, data: st.DataObject) -> None:
         directory, run = self.some_run(data)
-        self.ledger.succeed(run.claimed, Revisions(None, revision(1)), None)
+        self.ledger.succeed(run.claimed, Revisions(None, revision(1)))
         self.settle(directory, State.SUCCEEDED)
 
     @rule(data=st.data())

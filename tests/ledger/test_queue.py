@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from gitreload.ledger import Ledger, LedgerUnavailable, Revisions
+from gitreload.ledger import Done, Ledger, LedgerUnavailable, Revisions
 from gitreload.locks import Lock
 from gitreload.model import Action, Group, Imported, Reason, State
 
@@ -209,7 +209,7 @@ class TestEndings:
         claimed = desk.claim()
         imported = Imported("course-v1:X+Y+Z", "digest")
         desk.clock.advance(4)
-        desk.ledger.succeed(claimed, Revisions(revision(1), revision(2)), imported)
+        desk.ledger.succeed(claimed, Revisions(revision(1), revision(2)), Done(imported))
         job = desk.job(claimed.job.id)
         assert (job.state, job.finished_at, job.error) == (State.SUCCEEDED, desk.clock.now, None)
         assert (job.from_revision, job.to_revision) == (revision(1), revision(2))
@@ -223,7 +223,7 @@ class TestEndings:
     def test_an_update_does_not_count_as_an_import(self, desk: Desk) -> None:
         desk.push()
         claimed = desk.claim()
-        desk.ledger.succeed(claimed, Revisions(None, revision(1)), Imported("key", "digest"))
+        desk.ledger.succeed(claimed, Revisions(None, revision(1)), Done(Imported("key", "digest")))
         claimed.lock.release()
         desk.push(action=Action.UPDATE)
         desk.succeed(desk.claim(), revision(2))

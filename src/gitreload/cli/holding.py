@@ -15,6 +15,9 @@ from gitreload.model import Checkout, GitreloadError
 if TYPE_CHECKING:
     from gitreload.config import Settings
 
+# Within this time the link is switched, or not at all.
+SWITCH_SECONDS = 30.0
+
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="A checkout below REPODIR.")]
 
 
@@ -29,6 +32,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Serve an earlier revision of a published checkout, and hold it there."""
+    from gitreload.cli.workers import note_if_none, wake
     from gitreload.publish import Published
 
     settings = load_settings()
@@ -40,19 +44,30 @@ def rollback(
             f"REPOS.{checkout.directory}.PUBLISH to true"
         )
     published.earlier(revision)  # raises an error while nothing is changed yet
+    job = None
     with open_ledger(settings) as ledger:
         # First: a job that is about to switch the link looks whether it may.
         ledger.hold(checkout)
+        if settings.repo(checkout.directory).after:
+            # Now already, so that AFTER is owed even if this is killed after the switch.
+            ledger.owe_after_rollback(checkout, SWITCH_SECONDS)
         now, before = published.roll_back(revision)
+        if settings.repo(checkout.directory).after:
+            job = ledger.owe_after_rollback(checkout, 0)
+            wake(settings)
     if as_json:
         told = {"directory": checkout.directory, "revision": now, "before": before, "held": True}
-        output.print_json(told)
+        output.print_json(told | {"job": job})
     else:
         change = "already" if now == before else f"now (before: {short(before) or 'nothing'})"
         say(
             f"{checkout.directory} serves {short(now)} {change}, and is held at it; "
             f"{_release(checkout)}"
         )
+        if job is not None:
+            say(f"queued AFTER as job {job}")
+    if job is not None:
+        note_if_none(settings)
 
 
 def hold(directory: Directory, as_json: Json = False) -> None:

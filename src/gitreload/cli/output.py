@@ -250,11 +250,15 @@ def url(remote: str | None) -> str:
 
 
 def state_of(job: Job) -> str:
-    """The state, and whether the job failed before, or waits for its checkout's release."""
+    """The state, and whether the job failed before, waits for its checkout's release, or did
+    nothing as nothing had changed.
+    """
     if job.held:
         return f"{job.state}, held"
     if job.failing:
         return f"{job.state}, failing"
+    if job.skipped is not None:
+        return f"{job.state}, skipped"
     return f"{job.state}, try {job.tries + 1}" if waits_for_next_try(job) else job.state.value
 
 

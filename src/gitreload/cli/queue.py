@@ -134,7 +134,7 @@ def _show_job(job: Job) -> None:
     output.facts(
         [
             ("job", str(job.id)),
-            ("action", f"{job.action}, forced" if job.force else job.action),
+            ("action", _asked(job)),
             ("checkout", f"{job.directory} ({job.path})"),
             ("remote", job.origin),
             ("state", state_of(job)),
@@ -148,8 +148,15 @@ def _show_job(job: Job) -> None:
             ("failed tries", str(job.tries) if job.tries else None),
             ("course", job.exclusion),
             ("error", job.error),
+            ("skipped", job.skipped),
         ]
     )
+
+
+def _asked(job: Job) -> str:
+    if job.only_after:
+        return "AFTER alone"
+    return f"{job.action}, forced" if job.force else job.action
 
 
 def _show_deliveries(deliveries: list[LinkedDelivery]) -> None:

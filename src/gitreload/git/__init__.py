@@ -15,6 +15,7 @@ from gitreload.git.commands import Git
 from gitreload.git.errors import BranchGoneError, DamagedError
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION
+from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
@@ -29,6 +30,7 @@ __all__ = [
     "Git",
     "Updated",
     "check_version",
+    "differ",
     "update",
     "write",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, update
 
 from gitreload.ledger import (
+    after,
     claiming,
     history,
     logs,
@@ -25,9 +26,10 @@ from gitreload.ledger import (
     statedir,
     views,
 )
+from gitreload.ledger.after import LastAfter
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
-from gitreload.ledger.queue import BY_HAND, Revisions
+from gitreload.ledger.queue import BY_HAND, NO_MORE, Done, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
@@ -53,8 +55,10 @@ __all__ = [
     "AskedFor",
     "CheckoutRecord",
     "Claimed",
+    "Done",
     "Entry",
     "Kept",
+    "LastAfter",
     "Ledger",
     "LedgerUnavailable",
     "LinkedDelivery",
@@ -121,6 +125,8 @@ class Ledger:
         """Queue a finished job's action again, with its deliveries; make a waiting one due."""
         now = self.clock()
         with self._recorder() as recorder:
+            if job.only_after:
+                return after.queue(recorder.connection, job.checkout_id, job.action, now, now)
             new, _, _ = recorder.queue(
                 job.checkout_id, job.action, Reason.RETRY, now, job.wanted, force=job.force
             )
@@ -202,6 +208,14 @@ class Ledger:
         with self._recorder() as recorder:
             self._set_held(recorder, checkout, held=True)
 
+    def owe_after_rollback(self, checkout: Checkout, seconds: float) -> int:
+        """Queue a job that runs AFTER alone, in `seconds`, also while the checkout is held."""
+        now = self.clock()
+        with self._recorder() as recorder:
+            checkout_id = recorder.checkout_id(checkout)
+            asked = views.record(recorder.connection, checkout_id).action or Action.UPDATE
+            return after.queue(recorder.connection, checkout_id, asked, now, now + seconds)
+
     def release(self, checkout: Checkout) -> Job | None:
         """Let its jobs run again; the one that waits for that, if any."""
         with self._recorder() as recorder:
@@ -256,13 +270,18 @@ class Ledger:
         with self.database.write(durable=False) as connection:
             return claiming.take_exclusion(connection, job, key)
 
+    def owe_after(self, job: Job, revision: str, imported: Imported | None) -> None:
+        """Note that all of the job but AFTER is done, `imported` too, for `revision`."""
+        with self.database.write() as connection:
+            after.owe(connection, job, revision, imported)
+
     def note_group(self, attempt: Attempt, group: Group) -> None:
         with self.database.write(durable=False) as connection:
             queue.note_group(connection, attempt.id, group)
 
-    def succeed(self, claimed: Claimed, revisions: Revisions, imported: Imported | None) -> None:
+    def succeed(self, claimed: Claimed, revisions: Revisions, done: Done = NO_MORE) -> None:
         with self._ending(claimed, "succeeded", None, revisions) as connection:
-            queue.succeed(connection, claimed.job, self.clock(), revisions, imported)
+            queue.succeed(connection, claimed.job, self.clock(), revisions, done)
 
     def fail(self, claimed: Claimed, error: str, revisions: Revisions | None) -> None:
         with self._ending(claimed, "failed", error, revisions) as connection:
@@ -429,6 +448,11 @@ class Ledger:
         """Revision and importer settings of the last successful import of the job's checkout."""
         with self.database.read() as connection:
             return views.imported(connection, job.checkout_id)
+
+    def last_after(self, job: Job) -> LastAfter:
+        """For what AFTER of the job's checkout succeeded last."""
+        with self.database.read() as connection:
+            return after.last(connection, job.checkout_id)
 
     # Upkeep.
 

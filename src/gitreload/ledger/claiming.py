@@ -44,6 +44,8 @@ _taken = exists().where(
         ),
     ),
 )
+# What was rolled back is held, and its AFTER owed all the same.
+_may_run = or_(~checkouts.c.held, jobs.c.only_after)
 _DUE = (
     job_query()
     .add_columns(checkouts.c.course_key)
@@ -51,7 +53,7 @@ _DUE = (
         in_state(State.QUEUED),
         jobs.c.due_at <= bindparam("now"),
         in_pool(bindparam("pool")),
-        ~checkouts.c.held,
+        _may_run,
         ~_taken,
     )
     .order_by(jobs.c.due_at, jobs.c.id)
@@ -106,7 +108,7 @@ _NEXT_DUE = (
         in_state(State.QUEUED),
         jobs.c.due_at > bindparam("now"),
         in_pool(bindparam("pool")),
-        ~checkouts.c.held,
+        _may_run,
     )
     .order_by(jobs.c.due_at)
     .limit(1)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from gitreload.ledger import after
 from gitreload.ledger.tables import (
     ATTEMPT_RUNNING,
     attempts,
@@ -40,6 +41,21 @@ class Revisions:
 
     before: str | None
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a job did after its update: what it imported, and for what served AFTER has succeeded.
+
+    `skipped` says why it had nothing to do.
+    """
+
+    imported: Imported | None = None
+    served: str | None = None
+    skipped: str | None = None
+
+
+NO_MORE = Done()
 
 
 def job_query() -> Select[Any]:
@@ -72,7 +88,9 @@ def job_of(row: Row[Any]) -> Job:
         finished_at=row.finished_at,
         from_revision=row.from_revision,
         to_revision=row.to_revision,
-        held=row.held and row.state == State.QUEUED.value,
+        held=row.held and row.state == State.QUEUED.value and not row.only_after,
+        only_after=row.only_after,
+        skipped=row.skipped,
     )
 
 
@@ -130,27 +148,23 @@ def succeed(
     job: Job,
     now: float,
     revisions: Revisions,
-    imported: Imported | None,
+    done: Done,
 ) -> None:
     """End the job well, and keep on its checkout what was reached."""
-    _finish(connection, job, State.SUCCEEDED, now, None, revisions)
+    _finish(connection, job, State.SUCCEEDED, now, None, revisions, done.skipped)
     reached = _reached(job, revisions)
-    if imported is not None:
-        reached |= {
-            "imported_revision": revisions.after,
-            "imported_settings": imported.settings,
-            "course_key": imported.course_key,
-        }
-    connection.execute(update(checkouts).where(checkouts.c.id == job.checkout_id).values(reached))
+    if done.imported is not None:
+        reached |= after.imported(revisions.after, done.imported)
+    if done.served is not None:
+        reached |= {"after_served": done.served, "after_owed": False}
+    _keep(connection, job, reached)
 
 
 def fail(
     connection: Connection, job: Job, now: float, error: str, revisions: Revisions | None
 ) -> None:
     _finish(connection, job, State.FAILED, now, error, revisions)
-    connection.execute(
-        update(checkouts).where(checkouts.c.id == job.checkout_id).values(_reached(job, revisions))
-    )
+    _keep(connection, job, _reached(job, revisions))
 
 
 def cancel(connection: Connection, job: Job, now: float) -> None:
@@ -165,17 +179,19 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
     somebody asked to cancel meanwhile is cancelled instead. One that does not run any more was
     ended by somebody else, and is left as it is.
     """
-    cancelled = connection.execute(
-        select(jobs.c.cancel).where(jobs.c.id == job.id, in_state(State.RUNNING))
-    ).scalar_one_or_none()
-    if cancelled is None:
+    running = connection.execute(
+        select(jobs.c.cancel, jobs.c.force).where(jobs.c.id == job.id, in_state(State.RUNNING))
+    ).one_or_none()
+    if running is None:
         return job.id
-    if cancelled:
+    if running.cancel:
         cancel(connection, job, now)
         return job.id
     queued = connection.execute(
         select(jobs.c.id, jobs.c.action).where(
-            in_state(State.QUEUED), jobs.c.checkout_id == job.checkout_id
+            in_state(State.QUEUED),
+            jobs.c.checkout_id == job.checkout_id,
+            jobs.c.only_after.is_(job.only_after),
         )
     ).one_or_none()
     if queued is None:
@@ -193,7 +209,7 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
         .where(jobs.c.id == queued.id)
         .values(
             action=(Action.IMPORT if importing else Action.UPDATE).value,
-            force=True if job.force else jobs.c.force,
+            force=True if running.force else jobs.c.force,
             wanted=func.coalesce(jobs.c.wanted, job.wanted),
         )
     )
@@ -276,10 +292,18 @@ def running_attempts(connection: Connection) -> list[tuple[Job, Attempt]]:
 
 def _reached(job: Job, revisions: Revisions | None) -> dict[str, Any]:
     """What an ended job leaves on its checkout. What was seen of the remote before is old then."""
+    if job.only_after:
+        return {}
     done = {"action": job.action.value}
     if revisions is None:
         return done
     return {**done, "revision": revisions.after, "tip": None, "trouble": None}
+
+
+def _keep(connection: Connection, job: Job, values: dict[str, Any]) -> None:
+    if values:
+        of_job = checkouts.c.id == job.checkout_id
+        connection.execute(update(checkouts).where(of_job).values(values))
 
 
 def _finish(
@@ -289,11 +313,13 @@ def _finish(
     now: float,
     error: str | None,
     revisions: Revisions | None,
+    skipped: str | None = None,
 ) -> None:
     values: dict[str, Any] = {
         "state": state.value,
         "finished_at": now,
         "error": error,
+        "skipped": skipped,
         "exclusion": None,
         "failing": False,
     }

@@ -117,7 +117,9 @@ class Statements:
         )
         self.queued = Prepared(
             select(jobs.c.id, jobs.c.action, jobs.c.due_at).where(
-                jobs.c.checkout_id == bindparam("checkout_id"), in_state(State.QUEUED)
+                jobs.c.checkout_id == bindparam("checkout_id"),
+                in_state(State.QUEUED),
+                ~jobs.c.only_after,
             ),
             dialect,
         )

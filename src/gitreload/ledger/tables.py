@@ -59,6 +59,10 @@ checkouts = Table(
     Column("course_key", Text),
     # Its jobs wait until somebody releases it.
     Column("held", Boolean, nullable=False, server_default=text("false")),
+    # What was served (or checked out) when AFTER succeeded last, and whether it is owed whatever
+    # that was, as it began or something else was done since.
+    Column("after_served", String(80)),
+    Column("after_owed", Boolean, nullable=False, server_default=text("false")),
     # The last finished action, also once its job is pruned.
     Column("action", String(16)),
     # What reconciling saw of the remote since then: the tip, or why that cannot be told.
@@ -133,9 +137,11 @@ jobs = Table(
     Column("lags", Integer, nullable=False, server_default=text("0")),
     Column("force", Boolean, nullable=False, server_default=text("false")),
     Column("wanted", String(64)),
+    Column("only_after", Boolean, nullable=False, server_default=text("false")),
     Column("exclusion", Text),
     Column("cancel", Boolean, nullable=False, server_default=text("false")),
     Column("error", Prose),
+    Column("skipped", Prose),
     Column("superseded_by", ForeignKey("jobs.id", ondelete="SET NULL")),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -152,6 +158,7 @@ Index(
     "jobs_one_queued",
     jobs.c.checkout_id,
     jobs.c.action,
+    jobs.c.only_after,
     unique=True,
     sqlite_where=QUEUED,
 )

@@ -63,14 +63,14 @@ class CheckoutRecord:
 def unfinished(connection: Connection, pool: str) -> list[Job]:
     """Running jobs first, then the queued in the order in which they will run; not the held."""
     # One query for each state, so that each has an index that holds nothing else.
-    return [
+    found = [
         job_of(row)
         for state in (State.RUNNING, State.QUEUED)
         for row in connection.execute(
             job_query().where(in_state(state), in_pool(pool)).order_by(jobs.c.due_at, jobs.c.id)
         )
-        if not (row.held and state is State.QUEUED)
     ]
+    return [job for job in found if not job.held]
 
 
 def find_jobs(
@@ -189,8 +189,10 @@ def held_paths(connection: Connection, pool: str) -> set[str]:
 
 
 def waiting(connection: Connection, checkout_id: int) -> Job | None:
-    """The job of the checkout that is queued, held or not."""
-    query = job_query().where(in_state(State.QUEUED), jobs.c.checkout_id == checkout_id)
+    """The job of the checkout that is queued, held or not; not one that runs AFTER alone."""
+    query = job_query().where(
+        in_state(State.QUEUED), jobs.c.checkout_id == checkout_id, ~jobs.c.only_after
+    )
     row = connection.execute(query).one_or_none()
     return None if row is None else job_of(row)
 

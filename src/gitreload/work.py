@@ -1,0 +1,252 @@
+"""What a job does to its checkout, step by step: update, publish, import, run AFTER.
+
+Each step looks at what it did last, as far as that is on disk, and does what is missing: a job that
+is tried again, or taken up after a crash, goes on where it was. `PATHS` narrow what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gitreload import git
+from gitreload.config import Settings
+from gitreload.importers import Importer
+from gitreload.ledger import Done, Ledger, Revisions
+from gitreload.model import (
+    Action,
+    Checkout,
+    GitreloadError,
+    Imported,
+    Interrupted,
+    Job,
+    PermanentError,
+    TransientError,
+)
+from gitreload.process import Runner
+from gitreload.publish import Published
+from gitreload.steps import Step
+
+# A forge announces a push before all its replicas have it; after these waits its word stands.
+LAG_SECONDS = (3.0, 15.0)
+# How soon a job looks again whether the course key that another job imports to is free.
+EXCLUSION_SECONDS = 1.0
+
+
+class Postponed(Exception):  # noqa: N818 - nothing went wrong
+    """The job has to wait so many seconds. `lags` is how often the remote was behind up to now."""
+
+    def __init__(self, why: str, seconds: float, lags: int) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+        self.lags = lags
+
+
+class Work:
+    """One attempt at what `job` asks for; the caller holds the checkout's lock."""
+
+    def __init__(
+        self,
+        job: Job,
+        checkout: Checkout,
+        ledger: Ledger,
+        settings: Settings,
+        importer: Importer,
+        runner: Runner,
+        access: git.Access,
+    ) -> None:
+        self._job = job
+        self._checkout = checkout
+        self._ledger = ledger
+        self._settings = settings
+        self._importer = importer
+        self._runner = runner
+        self._access = access
+        self._repo = settings.repo(checkout.directory)
+        self._published = Published.of(settings, checkout.directory)
+        self._imported: Imported | None = None
+        # What there is to tell, and what of it is why something was left out.
+        self._told: list[str] = []
+        self._skipped: list[str] = []
+
+    def update(self) -> Revisions:
+        """Bring the checkout to its tip; raises `Postponed` where the remote lags behind."""
+        wanted, lags = self._job.wanted, self._job.lags
+        may_lag = wanted is not None and lags < len(LAG_SECONDS)
+        try:
+            updated = git.update(
+                self._checkout,
+                self._runner,
+                timeout=self._settings.git_timeout_seconds,
+                clean_policy=self._repo.clean,
+                wanted=() if wanted is None else (wanted,),
+                access=self._access,
+                extent=git.Extent.of(self._settings, self._checkout.directory),
+            )
+        except git.BranchGoneError as error:
+            if may_lag:
+                raise Postponed(str(error), LAG_SECONDS[lags], lags + 1) from error
+            raise
+        for note in updated.notes:
+            self._runner.log(note)
+        if updated.lagging and may_lag:
+            why = f"the remote does not have {wanted} yet, as announced"
+            raise Postponed(why, LAG_SECONDS[lags], lags + 1)
+        return Revisions(updated.before, updated.after)
+
+    def finish(self, revisions: Revisions) -> tuple[str, Done]:
+        """What comes after the update; a line that tells of it, and what the ledger keeps.
+
+        Raises `Postponed`, and `HeldError` where the checkout was held meanwhile.
+        """
+        self._publish(revisions.after)
+        if self._job.action is Action.IMPORT:
+            self._import(revisions.after)
+        now = (self._published and self._published.served()) or revisions.after
+        served = self._after(now, revisions.after)
+        self._prepare_next()
+        moved = _moved(revisions)
+        head = f"updated: {moved}" if self._job.action is Action.UPDATE else moved
+        # The same may be why several steps were left out.
+        told = list(dict.fromkeys(self._told))
+        why = None if self._acted else "; ".join(told) or None
+        return "; ".join([head, *told]), Done(self._imported, served, why)
+
+    @property
+    def _acted(self) -> bool:
+        return self._told != self._skipped
+
+    def _skip(self, why: str) -> None:
+        self._told.append(why)
+        self._skipped.append(why)
+
+    def after_alone(self) -> tuple[Revisions, str, Done]:
+        """Run AFTER for what is served now, and nothing else: the revisions, and as `finish`.
+
+        Raises `PermanentError` where nothing is served.
+        """
+        served = None if self._published is None else self._published.served()
+        if served is None:
+            raise PermanentError(
+                f"{self._checkout.directory} is not published any more, so there is nothing that "
+                "AFTER could run for"
+            )
+        before = self._ledger.last_after(self._job).served
+        done = Done(served=self._after(served, served))
+        line = "; ".join(self._told or ["AFTER has nothing to do"])
+        return Revisions(before, served), f"serving {served[:12]}; {line}", done
+
+    def _publish(self, revision: str) -> None:
+        published = self._published
+        if published is None:
+            return
+        before = published.served()
+        if self._is_the_same(before, revision):
+            return
+        switched = published.publish(
+            revision,
+            write=lambda folder, index: git.write(
+                self._checkout,
+                self._runner,
+                revision,
+                folder=folder,
+                index=index,
+                timeout=self._settings.git_timeout_seconds,
+                access=self._access,
+            ),
+            validate=lambda folder: self._validate(folder, revision, before),
+            may_switch=lambda: not self._ledger.held(self._job),
+        )
+        if switched:
+            self._runner.log(f"published as {published.link}")
+            self._told.append("published")
+
+    def _validate(self, folder: Path, revision: str, before: str | None) -> None:
+        if self._repo.validator:
+            step = self._step("VALIDATE", self._repo.validator, revision, before)
+            replace(step, fails="refused").run(self._runner, folder)
+
+    def _import(self, revision: str) -> None:
+        checkout, importer = self._checkout, self._importer
+        before, settings = self._ledger.imported(self._job)
+        if settings == importer.settings_digest(checkout) and not self._job.force:
+            if before == revision:
+                self._skip(
+                    f"already imported (`gitreload sync --force {checkout.directory}` "
+                    "imports it again)"
+                )
+                return
+            if self._is_the_same(before, revision):
+                return
+        key = importer.course_key(checkout)
+        if key is not None and not self._ledger.take_exclusion(self._job, key):
+            why = f"another checkout is importing the course {key} now"
+            raise Postponed(why, EXCLUSION_SECONDS, self._job.lags)
+        self._imported = importer.run(checkout, revision, self._runner)
+        self._told.append(f"imported {self._imported.course_key}")
+
+    def _after(self, served: str, revision: str) -> str | None:
+        """Run AFTER where it is owed, and say for what; `revision` is what was imported, if any.
+
+        It is owed for all that is done, until it has succeeded once since.
+        """
+        last = self._ledger.last_after(self._job)
+        owed = self._acted or last.owed or self._job.force
+        if not self._repo.after or (
+            not owed and (last.served == served or self._is_the_same(last.served, served))
+        ):
+            return None
+        self._ledger.owe_after(self._job, revision, self._imported)
+        published = self._published
+        folder = published.folder(served) if published else Path(self._checkout.path)
+        step = self._step("AFTER", self._repo.after, served, last.served)
+        try:
+            step.run(self._runner, folder)
+        except Interrupted:
+            raise
+        except GitreloadError as error:
+            # Whatever it is, the update is done: nobody would push again for that.
+            raise TransientError(f"{error}; the update is done, only AFTER is owed") from error
+        self._told.append("AFTER ran")
+        return served
+
+    def _prepare_next(self) -> None:
+        """Last of all, as nobody waits for it."""
+        if self._published is None:
+            return
+        try:
+            self._published.make_ready()
+        except TransientError as error:
+            self._runner.log(f"the next revision is not prepared for: {error}")
+
+    def _step(self, key: str, argv: Sequence[str], revision: str, previous: str | None) -> Step:
+        checkout = self._checkout
+        return Step(
+            key,
+            argv,
+            self._job,
+            checkout,
+            self._published.link if self._published else Path(checkout.path),
+            revision,
+            previous,
+            self._settings.subprocess_timeout_minutes * 60,
+        )
+
+    def _is_the_same(self, before: str | None, revision: str) -> bool:
+        """Whether `PATHS` are set, and nothing below them differs between two revisions."""
+        if before in (None, revision) or not self._repo.paths or self._job.force:
+            return False
+        timeout = self._settings.git_timeout_seconds
+        paths = self._repo.paths
+        if git.differ(self._checkout, self._runner, before, revision, paths, timeout=timeout):
+            return False
+        self._skip(f"nothing below PATHS changed since {before[:12]}")
+        return True
+
+
+def _moved(revisions: Revisions) -> str:
+    before, after = revisions.before, revisions.after
+    if before == after:
+        return f"at {after[:12]}, as before"
+    return f"{before[:12] if before else 'nothing'} → {after[:12]}"
