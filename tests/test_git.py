@@ -892,7 +892,7 @@ def test_the_operators_ssh_command_stays_in_force(
         (
             "git@forge.example: Permission denied (publickey).",
             PermanentError,
-            r"does not let root in: .+ try: sudo -u root ssh -T git@forge.example",
+            r"does not let root in: .+ REPOS\.course\.SSH_KEY, then try: sudo -u root git -C ",
         ),
         ("Host key verification failed.", PermanentError, "gitreload trust git@forge.example:"),
         ("ERROR: Repository not found.", PermanentError, "is no repository, or none that"),

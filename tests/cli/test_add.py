@@ -95,6 +95,29 @@ class TestAdd:
         assert refused.exit_code == 2
         assert f"--sparse {value}; expected a directory" in refused.stderr
 
+    def test_publishes(self, host: Host, remote: Remote) -> None:
+        link = host.folder / "published/course"
+        told = host.done("add", remote.url, "--update", "--publish")
+        assert f"its readers are served from {link}, once its first job is done" in told
+        host.done("sync", "course", "--update", "--wait")
+        assert (link / "README.md").exists()
+        served = link.resolve()
+        # Somebody's own choice stays.
+        entry = config(host)["REPOS"]["course"] | {"PUBLISH": {"KEEP": 9}}
+        host.configure(REPOS={"course": entry})
+        assert str(link) in host.done("add", remote.url, "--publish")
+        assert config(host)["REPOS"]["course"]["PUBLISH"] == {"KEEP": 9}
+        assert f"{link} stays and leads to what it served last" in host.done(
+            "remove", "course", "--yes"
+        )
+        assert served.exists()
+        host.configure(REPOS={"course": {"PUBLISH": True}})
+        assert f"deleted {link} and its revisions" in host.done(
+            "remove", "course", "--delete", "--yes"
+        )
+        assert not served.exists()
+        assert not link.is_symlink()
+
     def test_again_finishes_what_was_begun(self, host: Host, remote: Remote) -> None:
         host.done("add", remote.url)
         secret = secret_of(host, "course")

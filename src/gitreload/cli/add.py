@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,9 @@ def add(
     ] = None,
     update: Annotated[
         bool, typer.Option("--update/--import", help="What pushes do: only update, or import.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Serve whole revisions through a link (PUBLISH).")
     ] = False,
     forge: Annotated[
         str | None, typer.Option(metavar="FORGE", help="What runs at a host of your own.")
@@ -89,9 +93,12 @@ def add(
     statedir.prepare(settings.state_dir)
     if not settings.repodir.is_dir():
         raise GitreloadError(
-            f"there is no REPODIR, {settings.repodir}: make it, or correct the configuration"
+            f"there is no REPODIR, {settings.repodir}: make it (mkdir -p "
+            f"{shlex.quote(str(settings.repodir))}), or name another in the configuration"
         )
     entry = _entry(loaded, name, kind, ssh_key, fetch_token_file) | _extent(depth, sparse)
+    if publish and settings.repo(name).publish is None:
+        entry["PUBLISH"] = True
     checkouts = Checkouts.of(settings)
     if "SECRETS" in entry and not (settings.authenticated or yes):
         _warn([each.directory for each in checkouts.all() if each.directory != name])
@@ -103,6 +110,8 @@ def add(
         checkout = cloning.bring(wanted, checkouts, access, mine, host_key)
         cloning.tell(checkout)
         secret = _configure(loaded, name, kind, entry)
+    if publish or settings.repo(name).publish is not None:
+        say(f"its readers are served from {settings.link(name)}, once its first job is done")
     hook_url = webhooks.payload_url(settings, update=update)
     if hook_token is None:
         _tell_hook(kind, hook_url, secret, public=settings.public_url is not None)
@@ -238,7 +247,7 @@ def _configure(loaded: Config, name: str, forge: str | None, entry: dict[str, An
         if tell_running(loaded.settings.state_dir):
             say("the running gitreload was told to read its configuration again")
         else:
-            say("no `gitreload serve` runs here: start it, or have yours read the configuration")
+            say("no `gitreload serve` runs here: start it; gunicorn and uWSGI have to be restarted")
     repo = loaded.settings.repo(name)
     if "SECRETS" in entry:
         return secret_file(loaded.settings, name).read_text().strip()
@@ -276,7 +285,10 @@ def _tell_hook(forge: str | None, url: str, secret: str | None, *, public: bool)
     )
     say("")
     if not public:
-        note("PUBLIC_URL is not set, so YOUR.SERVER stands for the address that forges reach")
+        note(
+            "PUBLIC_URL is not set, so YOUR.SERVER stands for the address that forges reach: set "
+            "it in the configuration to be told the whole URL"
+        )
 
 
 def _tell_next(settings: Settings, checkout: Checkout, forge: str | None, *, update: bool) -> None:

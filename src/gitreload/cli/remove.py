@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from gitreload.config import Config, Settings
     from gitreload.ledger import Ledger
     from gitreload.model import Checkout
+    from gitreload.publish import Published
 
 
 def remove(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="The checkout below REPODIR.")],
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete the directory with all that is in it.")
+        bool, typer.Option("--delete", help="Delete the directory, and what is published of it.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -36,6 +37,7 @@ def remove(
     from gitreload import config
     from gitreload.checkouts import Checkouts
     from gitreload.config_file import path_of
+    from gitreload.publish import Published
 
     loaded = config.load()
     settings = loaded.settings
@@ -45,7 +47,11 @@ def remove(
     if checkout is None and directory not in settings.repos:
         raise no_checkout(directory, checkouts, settings)
     name = checkout.directory if checkout else directory
-    what = f"Forget {name}" + (f" and delete {checkout.path}" if delete and checkout else "")
+    published = Published.of(settings, name)
+    doomed = [checkout.path] if delete and checkout else []
+    if delete and published is not None and published.served():
+        doomed.append(str(published.link))
+    what = f"Forget {name}" + (f" and delete {' and '.join(doomed)}" if doomed else "")
     if not (yes or confirmed(what)):
         raise GitreloadError("nothing was removed; --yes answers in a script")
     with ExitStack() as held:
@@ -55,6 +61,8 @@ def remove(
         _forget(loaded, name)
         if checkout is not None:
             _leave(settings, checkout, delete=delete)
+        if published is not None:
+            _leave_published(published, delete=delete)
 
 
 def _end_jobs(ledger: Ledger, checkout: Checkout, held: ExitStack) -> None:
@@ -108,3 +116,17 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
     Path(checkout.path).rename(doomed)
     shutil.rmtree(doomed)
     say(f"deleted {checkout.path}")
+
+
+def _leave_published(published: Published, *, delete: bool) -> None:
+    if published.served() is None:  # or the link is somebody else's
+        return
+    if not delete:
+        say(
+            f"{published.link} stays and leads to what it served last: delete it, and "
+            f"{published.revisions}"
+        )
+        return
+    published.link.unlink()
+    shutil.rmtree(published.revisions)
+    say(f"deleted {published.link} and its revisions")

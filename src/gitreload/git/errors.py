@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from gitreload.model import GitreloadError, PermanentError, TransientError
-from gitreload.remotes import mask, ssh_host
+from gitreload.remotes import mask
 from gitreload.visible import visible
 
 _LONGEST = 300
@@ -56,11 +56,15 @@ class Place:
             "correct": f"git -C {path} remote set-url origin URL",
             "try": f"sudo -u {visible(self.user)} git -C {path} ls-remote origin",
             "again": f"gitreload sync {visible(shlex.quote(self.directory))}",
+            "own_token": f"REPOS.{visible(self.directory)}.TOKEN",
+            "own_key": f"name a deploy key by REPOS.{visible(self.directory)}.SSH_KEY",
         }
         nowhere = {
             "correct": "gitreload add URL",
             "try": f"sudo -u {visible(self.user)} git ls-remote {url}",
             "again": "the same command again",
+            "own_token": "--fetch-token-file FILE",
+            "own_key": "add it with --ssh-key FILE, a deploy key",
         }
         if self.submodule:
             there["correct"] = "correct .gitmodules and push"
@@ -69,7 +73,6 @@ class Place:
             "path": path,
             "url": mask(visible(self.url)),
             "quoted_url": url,
-            "host": visible(shlex.quote(ssh_host(self.url) or "HOST")),
             "key": visible(shlex.quote(str(self.ssh_key))),
             "token": visible(str(self.token)),
             "branch": visible(self.branch),
@@ -177,8 +180,8 @@ _RULES = (
     ),
     _rule(
         PermanentError,
-        "{url} does not let {user} in: {said}. Give the public key of {user} read access there, "
-        "then try: sudo -u {user} ssh -T git@{host}",
+        "{url} does not let {user} in: {said}. Give the public key of {user} read access there, or "
+        "{own_key}, then try: {try}",
         r"permission denied \([a-z,-]*(?:publickey|password|keyboard|gssapi)",
         r"too many authentication failures",
         r"no supported authentication methods",
@@ -224,7 +227,7 @@ _RULES = (
     _rule(
         PermanentError,
         "{url} does not accept the credentials that git has as {user}, or needs some: {said}. "
-        "Put them right (REPOS.{directory}.TOKEN, or a credential helper of {user}), then try: "
+        "Put them right ({own_token}, or a credential helper of {user}), then try: "
         "{try}",
         r"authentication failed",
         r"could not read (?:username|password)",
