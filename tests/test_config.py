@@ -265,6 +265,9 @@ class TestSecrets:
             ("REPOS", {"a": {"REMOTES": [f"https://ada:{SECRET}@host/x"]}}),
             ("REPOS", {"a": {"REMOTES": f"https://ada:{SECRET}@host/x"}}),
             ("HOST", f"https://{SECRET}@host"),
+            ("GITHUB_TOKEN", [SECRET]),
+            ("GITHUB_TOKEN", f"{SECRET} {SECRET}"),
+            ("GITHUB_URL", f"https://ada:{SECRET}@host"),
         ],
     )
     def test_are_not_in_errors(self, cwd: Path, key: str, value: object) -> None:
@@ -368,6 +371,10 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1}}, "b": {"TOKEN": {"APP_ID": "", "KEY": ""}}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1, "PRIVATE_KEY": "none"}}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": "Iv1.x", "PRIVATE_KEY": "empty"}}}}, {}),
+    ({"GITHUB_TOKEN": "ghp_x", "GITHUB_URL": "github.com"}, {}),
+    ({"GITHUB_TOKEN": "ghp_x", "GITHUB_URL": "http://github.example"}, {}),
+    ({"GITHUB_TOKEN": "ghp_x"}, {}),
+    ({"PUBLIC_URL": "https://h.example"}, {"GITRELOAD_GITHUB_TOKEN": '{"APP_ID": 1}'}),
     ({"PUBLIC_URL": "hooks.example.org"}, {"GITRELOAD_REPOS": '{"a": {"TOKEN": "a\\nb"}}'}),
     ({"PUBLIC_URL": "https://ada:pw@hooks.example.org"}, {}),
     ({"BASIC_AUTH": {"ada": "long enough to do"}, "ALLOW_UNSIGNED": True}, {}),

@@ -14,12 +14,14 @@ from gitreload.checkouts.revision import revision
 from gitreload.config import Settings
 from gitreload.git import Git, submodules
 from gitreload.git.space import check_space
+from gitreload.github_hooks import Hooks, explained
 from gitreload.ledger import CheckoutRecord
 from gitreload.model import (
     Action,
     Checkout,
     GitreloadError,
     Interrupted,
+    Reason,
     State,
     TransientError,
 )
@@ -66,11 +68,16 @@ class Checkup:
 
 
 def checkup(
-    seen: Seen, record: CheckoutRecord | None, settings: Settings, runner: Runner, now: float
+    seen: Seen,
+    record: CheckoutRecord | None,
+    settings: Settings,
+    runner: Runner,
+    now: float,
+    hooks: Hooks | None = None,
 ) -> Checkup:
     """Look at a checkout whose remote was asked, and at what the ledger has of it.
 
-    `now` is in epoch seconds.
+    `now` is in epoch seconds, `hooks` are those of GitHub, where there is a token for them.
 
     Raises OSError where it is gone meanwhile, and `Interrupted`.
     """
@@ -102,6 +109,8 @@ def checkup(
         problems += _lag_problems(checkout, head, seen.tip, behind, record)
     if record is not None:
         problems += _ledger_problems(record, now)
+    if hooks is not None:
+        problems += _webhook_problems(checkout, record, hooks)
     return Checkup(
         directory=checkout.directory,
         path=checkout.path,
@@ -193,6 +202,32 @@ def _ledger_problems(record: CheckoutRecord, now: float) -> Iterator[Problem]:
         yield Problem("job", f"job {job.id} fails again and again: {job.error}")
     if record.missed is not None:
         yield Problem("webhook", record.missed.alarm(now))
+
+
+def _webhook_problems(
+    checkout: Checkout, record: CheckoutRecord | None, hooks: Hooks
+) -> Iterator[Problem]:
+    repository = hooks.repository(checkout)
+    if repository is None:
+        return
+    name = visible(repository)
+    try:
+        found = hooks.of_repository(repository) or list(filter(None, [hooks.of_app()]))
+    except GitreloadError as error:
+        text = f"the webhooks of {name} cannot be looked at: {explained(error)}"
+        yield Problem("webhook", text)
+        return
+    for hook in found:
+        for trouble in hook.troubles():
+            yield Problem("webhook", trouble)
+    job = record.last_job if record else None
+    # One of its organization is not seen here.
+    if not found and (job is None or job.reason is not Reason.PUSH):
+        yield Problem(
+            "webhook",
+            f"no webhook of {name} sends to {hooks.public_url}, so its pushes are only found by "
+            "RECONCILE_MINUTES: add one as docs/forges/github.md says",
+        )
 
 
 def _owner(path: str) -> str:

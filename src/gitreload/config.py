@@ -48,7 +48,7 @@ __all__ = [
     "schema",
 ]
 
-SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "IMPORTER_ENV")
+SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "GITHUB_TOKEN", "IMPORTER_ENV")
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
     "ALSO_CLONE_REPOS": "clone the repository again by hand; every clone is kept current",
@@ -82,6 +82,7 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> C
     settings = _validated(raw, start)
     origins = {key: raw.origins.get(key, "default") for key in KEYS}
     _refuse_state_among_checkouts(settings, origins)
+    _refuse_unknown_webhooks(settings, origins)
     _refuse_links_in_the_way(settings, origins)
     warnings += _doubtful(settings, raw, origins)
     return Config(settings, raw.path, origins, tuple(visible(warning) for warning in warnings))
@@ -211,6 +212,14 @@ def _refuse_state_among_checkouts(settings: Settings, origins: Mapping[str, str]
             f"{origins['STATE_DIR']}: STATE_DIR {state} must lie outside of REPODIR {repodir} "
             f"({origins['REPODIR']}), where updates remove what is not in git; "
             "choose another directory"
+        )
+
+
+def _refuse_unknown_webhooks(settings: Settings, origins: Mapping[str, str]) -> None:
+    if settings.github_token is not None and settings.public_url is None:
+        raise ConfigError(
+            f"{origins['GITHUB_TOKEN']}: GITHUB_TOKEN needs PUBLIC_URL, which tells the webhooks "
+            "that lead here from others; set it to the address that forges reach"
         )
 
 

@@ -90,7 +90,7 @@ def _read_file(path: Path, *, named: bool) -> dict[str, Any]:
 def _variable(key: str, text: str, origin: str) -> object:
     if key not in KEYS:
         return None  # refused or warned about by its name alone
-    if kind(key) == "text":
+    if kind(key) == "text" and not (key == "GITHUB_TOKEN" and text.startswith("{")):
         return None if not text and nullable(key) else text
     try:
         return _parse(text, origin)

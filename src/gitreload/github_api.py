@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from gitreload.model import GitreloadError, PermanentError, TransientError
-from gitreload.remotes import http_site
+from gitreload.remotes import canonical, http_site
 from gitreload.visible import visible
 
 if TYPE_CHECKING:
@@ -78,16 +79,29 @@ def api_base(url: str) -> str | None:
     return f"{site.url}/api/v3"
 
 
+def repository_at(url: str) -> str | None:
+    """The repository ("org/course") that the URL of one of GitHub's names, in its own spelling."""
+    _, _, path = (canonical(url) or "").partition("/")
+    named = "/".join(url.rstrip("/").removesuffix(".git").replace(":", "/").split("/")[-2:])
+    return named if path.count("/") == 1 and named.lower() == path.lower() else None
+
+
 class GitHubApi:
     """That at `base`. `bearer` gives the token for each request, of which no error tells."""
 
     def __init__(self, base: str, bearer: Callable[[], str]) -> None:
         import httpx
 
-        self._base = base
+        self.base = base
         self._bearer = bearer
         # A renamed repository is found again; the token goes to no other site with a redirect.
         self._client = httpx.Client(headers=_HEADERS, timeout=SECONDS, follow_redirects=True)
+
+    def with_bearer(self, bearer: Callable[[], str]) -> Self:
+        """The same, over the same connections, with another token."""
+        other = copy(self)
+        other._bearer = bearer  # noqa: SLF001 - its own class
+        return other
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +122,7 @@ class GitHubApi:
         Raises `RefusedError`, `RateLimitError`, `TransientError` where it cannot be reached or has
         troubles of its own, `PermanentError` where something else is there, and what `bearer` does.
         """
-        return self._ask(method, f"{self._base}{path}", body, etag)
+        return self._ask(method, f"{self.base}{path}", body, etag)
 
     def pages(self, path: str, *, etag: str | None = None, most: int = 10) -> Iterator[Answer]:
         """The pages of a list, `most` of them; an `etag` is that of the first. Raises as `ask`."""
@@ -116,7 +130,7 @@ class GitHubApi:
         yield answer
         for _ in range(most - 1):
             # https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
-            if answer.next is None or not answer.next.startswith(f"{self._base}/"):
+            if answer.next is None or not answer.next.startswith(f"{self.base}/"):
                 return
             answer = self._ask("GET", answer.next, None, None)
             yield answer

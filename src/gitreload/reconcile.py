@@ -28,6 +28,7 @@ from gitreload.locks import Lock
 from gitreload.model import Action, Checkout, GitreloadError, Interrupted, Reason, State
 from gitreload.process import Runner
 from gitreload.remotes import mask
+from gitreload.sweep import Sweep
 from gitreload.tips import Seen
 from gitreload.visible import visible
 
@@ -98,6 +99,7 @@ class Reconciler:
         self._stopping = stopping
         self._jitter = jitter
         self._runner = Runner(log=logger.debug, stop=stopping)
+        self._sweep = Sweep(stopping, ledger.clock)
         self._lock: Lock | None = None
         self._rounds = 0
         self._began = 0.0
@@ -181,6 +183,7 @@ class Reconciler:
             "reconciled %d checkouts of %d remotes: %d behind, %d without an answer",
             *(len(followed), len(remotes), so_far.behind, len(so_far.troubles)),
         )
+        self._sweep.round(tools.settings, followed, so_far.known)
 
     def _catch_up(self, checkout: Checkout, tip: str, known: CheckoutRecord | None) -> bool:
         """Queue what is owed; whether there was something."""

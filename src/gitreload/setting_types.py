@@ -31,6 +31,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gitreload import remotes
 from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
+from gitreload.github_api import api_base
 from gitreload.github_app import GitHubApp
 from gitreload.visible import visible
 from gitreload.webhook_keys import ED25519_BYTES, strict_base64
@@ -210,6 +211,11 @@ def _is_public_url(value: str) -> bool:
     return site is not None and site.user is None and not re.search(r"[\s?#]", value)
 
 
+def _is_github_url(value: str) -> bool:
+    site = remotes.http_site(value)
+    return api_base(value) is not None and site is not None and site.url == value.rstrip("/")
+
+
 def is_directory(value: str) -> bool:
     """Whether it names a checkout below REPODIR."""
     parts = value.split("/")
@@ -359,6 +365,11 @@ OptionalToken = Annotated[
 OptionalPublicUrl = Annotated[
     Annotated[_Plain, _only(_is_public_url)] | None,
     Form('the address that forges reach, such as "https://hooks.example.org", or null'),
+]
+GitHubUrl = Annotated[
+    _Plain,
+    _only(_is_github_url),
+    Form('the address of a GitHub, such as "https://github.com" or "https://github.example.org"'),
 ]
 Network = Annotated[
     IPv4Network | IPv6Network,

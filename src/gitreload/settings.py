@@ -129,6 +129,15 @@ class Settings(Group):
         description="The address under which forges reach this server, for what `gitreload add` "
         "tells them.",
     )
+    github_token: types.OptionalToken = Field(
+        default=None,
+        description="A token that may read and use the webhooks of the repositories at "
+        "`GITHUB_URL`, in one of the forms of `TOKEN`: pushes whose delivery failed are asked for "
+        "again, and `gitreload check` looks at the webhooks. Needs `PUBLIC_URL`.",
+    )
+    github_url: types.GitHubUrl = Field(
+        default="https://github.com", description="The GitHub that `GITHUB_TOKEN` is of."
+    )
     trusted_proxies: tuple[types.Proxy, ...] = Field(
         default=(),
         description="The addresses or networks of the web servers in front, `unix` for those that "

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fakes.github_server import PERSONAL, GitHub, Hook, github
+from fakes.keys import rsa_key
 from gitreload.checkouts import Checkouts
 from gitreload.model import Action, Checkout
 from helpers import git, needs_mount, tmpfs
@@ -213,3 +218,68 @@ class TestFinds:
         head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
         book.ledger.catch_up(the_checkout(host), head, lambda _: Action.UPDATE, missed=True)
         assert problems(host)["webhook"].startswith("the webhook of course seems broken: a push")
+
+
+class TestWebhooks:
+    """Where there is a token for those of GitHub."""
+
+    @pytest.fixture
+    def hub(self, host: Host, tmp_path: Path) -> Iterator[GitHub]:
+        with github(tmp_path, rsa_key()) as running:
+            host.configure(
+                PUBLIC_URL="https://hooks.example",
+                GITHUB_URL=running.url("").rstrip("/"),
+                GITHUB_TOKEN=PERSONAL,
+                REPOS={"course": {"REMOTES": [running.url("org/course.git")]}},
+            )
+            yield running
+
+    def hook(self, hub: GitHub, url: str = "https://hooks.example/", **facts: Any) -> None:
+        config = {"url": url, "insecure_ssl": facts.pop("insecure_ssl", "0")}
+        hub.hooks["org/course"][7] = Hook(config, **facts)
+
+    def test_all_is_well(self, host: Host, hub: GitHub) -> None:
+        self.hook(hub, last_response={"code": 200, "status": "active", "message": "OK"})
+        assert problems(host) == {}
+
+    @pytest.mark.parametrize(
+        ("facts", "told"),
+        [
+            ({"active": False}, "is switched off: tick Active"),
+            ({"events": ["issues"]}, "does not send pushes"),
+            ({"insecure_ssl": "1"}, "sends without looking at the certificate"),
+            ({"url": "http://hooks.example/"}, "does not send where pushes are taken"),
+            ({"url": "https://hooks.example/hook"}, "does not send where pushes are taken"),
+            (
+                {"last_response": {"code": 401, "status": "x", "message": "Invalid HTTP"}},
+                "was answered 401: its secret is none that is known here",
+            ),
+            (
+                {"last_response": {"code": 502, "status": "x", "message": "failed to connect"}},
+                r"was answered 502 \(failed to connect\): see its Recent Deliveries",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_one(
+        self, host: Host, hub: GitHub, facts: dict[str, Any], told: str
+    ) -> None:
+        self.hook(hub, **facts)
+        assert re.search(told, problems(host)["webhook"])
+
+    def test_there_is_none(self, host: Host, hub: GitHub) -> None:
+        self.hook(hub, "https://other.example/")
+        told = problems(host)["webhook"]
+        assert "no webhook of org/course sends to https://hooks.example, so its pushes" in told
+
+    def test_the_token_may_not(self, host: Host, hub: GitHub) -> None:
+        del hub.hooks["org/course"]
+        told = problems(host)["webhook"]
+        assert "answers 404" in told
+        assert "has to have the permission Webhooks: Read and write" in told
+        assert PERSONAL not in told
+
+    def test_those_of_other_repositories_are_not_looked_at(self, host: Host, hub: GitHub) -> None:
+        host.clone("other")
+        self.hook(hub)
+        assert check(host)[0] == 0
+        assert hub.requests == ["GET /repos/org/course/hooks"]

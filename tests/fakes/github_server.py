@@ -46,6 +46,8 @@ class Delivery:
     installation_id: int | None = None
     repository_id: int = 1
     throttled_at: str | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    """What only its own page has."""
 
 
 @dataclass
@@ -256,7 +258,7 @@ class _Handler(GitHandler):
             address = f"{self.server.base}{self.path.removeprefix('/api/v3').partition('?')[0]}"
             following = f"{address}?per_page={size}&cursor={newest[size - 1].id}"
             fields["Link"] = f'<{following}>; rel="next"'
-        return 200, [asdict(each) for each in newest[:size]], fields
+        return 200, [_without(asdict(each), "request") for each in newest[:size]], fields
 
     def _delivery(self, hook: Hook, number: int) -> Delivery:
         for each in hook.deliveries:

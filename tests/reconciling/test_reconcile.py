@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fakes.git_http import git_server
+from fakes.github_server import PERSONAL, Hook, github
+from fakes.keys import rsa_key
 from gitreload import reconcile
 from gitreload.git import Git
 from gitreload.ledger import CheckoutRecord, Missed
@@ -394,3 +399,18 @@ class TestAlarm:
 )
 def test_how_long_ago_the_last_delivery_was(ago: float, expected: str) -> None:
     assert f"was {expected}." in Missed("course", 2, 1e9 - ago).alarm(1e9)
+
+
+def test_deliveries_that_failed_are_asked_for(host: Host, tmp_path: Path) -> None:
+    host.now = time.time()
+    with github(tmp_path, rsa_key()) as hub:
+        hub.hooks["org/course"][7] = hook = Hook({"url": "https://hooks.example/"})
+        hook.deliver("a", 502, 600)
+        host.configure(
+            PUBLIC_URL="https://hooks.example",
+            GITHUB_URL=hub.url("").rstrip("/"),
+            GITHUB_TOKEN=PERSONAL,
+            REPOS=json.dumps({"course": {"REMOTES": [hub.url("org/course.git")]}}),
+        )
+        host.reconciler.attend()
+    assert hook.asked() == ["a"]

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,6 +63,7 @@ def check(
 
 def _checkups(checkouts: Sequence[Checkout], settings: Settings) -> Iterator[Checkup]:
     from gitreload.checkup import checkup
+    from gitreload.github_hooks import Hooks
     from gitreload.process import Runner
 
     known = records(settings)
@@ -70,9 +72,13 @@ def _checkups(checkouts: Sequence[Checkout], settings: Settings) -> Iterator[Che
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     runner = Runner(log=lambda _: None, stop=stop)
     try:
-        for seen in _look(checkouts, settings, runner):
-            record = known.get(seen.checkout.path)
-            yield checkup(seen, record, settings, runner, time.time())
+        with ExitStack() as opened:
+            hooks = None
+            if settings.github_token is not None:
+                hooks = opened.enter_context(Hooks(settings))
+            for seen in _look(checkouts, settings, runner):
+                record = known.get(seen.checkout.path)
+                yield checkup(seen, record, settings, runner, time.time(), hooks)
     except Interrupted as error:
         raise KeyboardInterrupt from error
 

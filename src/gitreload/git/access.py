@@ -15,11 +15,11 @@ from pathlib import Path
 
 from gitreload.credentials import Token
 from gitreload.git.settings import git_environment
-from gitreload.github_api import api_base
+from gitreload.github_api import api_base, repository_at
 from gitreload.github_app import READ, GitHubApp
 from gitreload.model import PermanentError
 from gitreload.process import Completed
-from gitreload.remotes import canonical, http_site, mask, protocol
+from gitreload.remotes import http_site, mask, protocol
 from gitreload.settings import Settings as Configured
 from gitreload.visible import visible
 
@@ -156,9 +156,8 @@ NO_ACCESS = Access()
 
 
 def _installation_token(app: GitHubApp, url: str) -> str:
-    _, _, repository = (canonical(url) or "").partition("/")
-    base = api_base(url)
-    if base is None or repository.count("/") != 1:
+    base, repository = api_base(url), repository_at(url)
+    if base is None or repository is None:
         raise PermanentError(
             f"{app} can let in to a repository of GitHub only, and {mask(visible(url))} is none "
             "(git remote set-url origin URL)"
