@@ -32,9 +32,9 @@ def test_an_update_brings_the_checkout_to_the_tip(site: Site, remote: Remote) ->
 def test_few_git_processes_are_started(site: Site, remote: Remote) -> None:
     remote.commit({"README.md": "second\n"})
     site.update()
-    assert len(site.children) == 4  # fetch, status, reset, clean
+    assert len(site.children) == 3  # fetch, reset --keep, status
     site.update()
-    assert len(site.children) == 6  # fetch, status
+    assert len(site.children) == 5  # fetch, status
 
 
 def test_the_followed_branch_may_have_another_name(site: Site, remote: Remote) -> None:
@@ -503,7 +503,7 @@ def test_a_remote_that_does_not_know_what_was_announced_lags(site: Site, remote:
 def test_nothing_is_asked_when_the_tip_was_announced(site: Site, remote: Remote) -> None:
     tip = remote.commit({"a": "1"})
     site.update(wanted=(tip,))
-    assert len(site.children) == 4
+    assert len(site.children) == 3
 
 
 # Locks

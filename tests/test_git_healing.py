@@ -116,6 +116,25 @@ def test_dropped_changes_and_commits_are_told(site: Site, remote: Remote) -> Non
     assert site.git("show", f"{mine}:README.md") == "mine"
 
 
+@pytest.mark.parametrize("theirs", ["README.md", "another"])
+def test_a_change_is_told_also_where_the_push_does_not_touch_it(
+    theirs: str, site: Site, remote: Remote
+) -> None:
+    site.write("README.md", "mine")
+    tip = remote.commit({theirs: "theirs"})
+    assert _notes(site) == "dropped local changes of README.md"
+    assert site.at(tip)
+
+
+def test_an_ignored_file_that_is_overwritten_is_told_where_those_are_removed(
+    site: Site, remote: Remote
+) -> None:
+    site.write(".git/info/exclude", "page")
+    site.write("page", "mine")
+    remote.commit({"page": "theirs"})
+    assert site.update(clean="ignored").notes == ("overwrote what was not tracked: page",)
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs"),
     [("new", "new"), ("new/inside", "new"), ("new", "new/inside"), ("new/a", "new/a")],

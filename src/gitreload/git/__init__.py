@@ -111,12 +111,15 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
     parts = submodules.fetch(git, tip)
     abandoned = git.abandon_unfinished()
+    if before not in (None, known, tip) and not depth.is_ancestor(git, before, tip):
+        git.notes.append(f"dropped commits that only this checkout had, up to {before}")
+    submodules.remove_others(git, parts)
+    # As a rule nobody has worked here. Ignored files are overwritten, and `ignored` tells of those.
+    easy = before == known and not abandoned and policy != "ignored"
+    there = tip == before or (easy and git.advance(tip))
     changes = git.changes(policy)
     narrowed = sparse.narrow(git, git.extent.sparse)
-    submodules.remove_others(git, parts)
-    if tip != before or abandoned or narrowed or changes.matter(policy):
-        if before not in (None, known) and not depth.is_ancestor(git, before, tip):
-            git.notes.append(f"dropped commits that only this checkout had, up to {before}")
+    if not there or abandoned or narrowed or changes.matter(policy):
         if before is not None and not abandoned and git.has_index():  # else everything differs
             git.notes.extend(_lost(git, changes, tip))
         git.reset(tip)

@@ -236,6 +236,21 @@ class Git:
         self.check(done)
         self._check_objects(done)
 
+    def advance(self, revision: str) -> bool:
+        """Make branch, index and files those of `revision` as far as no work of somebody is lost.
+
+        False where some would be: then nothing is changed. Else what differs now did so before. It
+        takes one command and no look at the files before that.
+        """
+        with files_used(self.place):
+            fetches = self.files.partial()
+        done = self.run("reset", "--keep", "--quiet", revision, quiet=True, remote=fetches)
+        if done.ok:
+            self._check_objects(done)
+            for line in text(done).splitlines():
+                self._runner.log(line)
+        return done.ok
+
     def remove_directory(self, name: str) -> None:
         """Remove a directory of the checkout with all that is in it, however deep that is."""
         self._runner.run(
