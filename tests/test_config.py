@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from gitreload import config, config_sources, logs
 from gitreload.config import Config, ConfigError, Settings, load
-from gitreload.setting_groups import Group, PublishSettings, RepoSettings, StandardPaths
+from gitreload.setting_groups import (
+    BuildSettings,
+    Group,
+    PublishSettings,
+    RepoSettings,
+    StandardPaths,
+)
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
@@ -323,7 +329,7 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({}, {"GITRELOAD_CONFIG": "/no/such/gr.env.json"}),
     ({}, {"GITRELOAD_CONFIG": "."}),
     ({"REPO_DIR": "/x", "repodir": "/x", "COLOUR": 1}, {}),
-    ({"REPOS": {"course": {"clean": "none", "BUILD": []}}}, {}),
+    ({"REPOS": {"course": {"clean": "none", "GUARD": []}}}, {}),
     ({"REPOS": {"/srv/course": {}, "../course": {}, "a/b/c": {}, "": {}}}, {}),
     ({"REPOS": []}, {}),
     ({"REPOS": {"course": ["none"]}}, {}),
@@ -348,6 +354,17 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"course": {"PUBLISH": False, "VALIDATE": ["true"]}}}, {}),
     ({"REPOS": {"course": {"PUBLISH": True, "VALIDATE": [""]}}}, {}),
     ({"REPOS": {"a": {"AFTER": "restart", "PATHS": "course"}, "b": {"AFTER": []}}}, {}),
+    ({"REPOS": {"a": {"BUILD": ["make"]}, "b": {"PUBLISH": True, "BUILD": {"OUTPUT": "x"}}}}, {}),
+    ({"REPOS": {"a": {"BUILD": {"COMMAND": ["make"], "OUTPUT": "../x", "OUT": 1}}}}, {}),
+    ({"REPOS": {"a": {"BUILD": {"COMMAND": ["make"]}}}}, {}),
+    (
+        {"REPOS": {"a": {"PUBLISH": {"HARDLINKS": True}, "BUILD": {"COMMAND": ["make"]}}}},
+        {},
+    ),
+    (
+        {"REPOS": {"a": {"PUBLISH": True, "COURSE_KEY": "a/b/c", "BUILD": {"COMMAND": ["x"]}}}},
+        {},
+    ),
     ({"REPOS": {"a": {"PATHS": ["", "!", "/x", "a/../b", "./a", "a//b", "[a", "a\\"]}}}, {}),
     ({"REPODIR": "/srv", "REPOS": {"a": {"PUBLISH": {"LINK": "/srv/b"}}}}, {}),
     (
@@ -505,7 +522,7 @@ def test_the_documentation_has_every_key_and_default() -> None:
     tables = [line for line in lines if line.startswith("| `")]
     assert tables == [
         row
-        for group in (Settings, RepoSettings, PublishSettings, StandardPaths)
+        for group in (Settings, RepoSettings, BuildSettings, PublishSettings, StandardPaths)
         for row in rows(group)
     ]
 

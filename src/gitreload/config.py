@@ -23,6 +23,7 @@ from gitreload.credentials import ADVISED, CURE
 from gitreload.setting_groups import RepoSettings
 from gitreload.setting_types import Start
 from gitreload.settings import (
+    BUILD_KEYS,
     KEYS,
     PATH_KEYS,
     PUBLISH_KEYS,
@@ -168,7 +169,12 @@ def _shown(where: Sequence[int | str]) -> tuple[int | str, ...]:
 def _unknown(where: Sequence[int | str]) -> str:
     from difflib import get_close_matches
 
-    inner = {"REPOS": REPO_KEYS, "PUBLISH": PUBLISH_KEYS, "STANDARD_PATHS": STANDARD_PATHS_KEYS}
+    inner = {
+        "REPOS": REPO_KEYS,
+        "PUBLISH": PUBLISH_KEYS,
+        "BUILD": BUILD_KEYS,
+        "STANDARD_PATHS": STANDARD_PATHS_KEYS,
+    }
     # A directory of REPOS may be called as a key is.
     outer = where[0] if len(where) < 4 else where[2]
     known = KEYS if len(where) == 1 else inner[str(outer)]

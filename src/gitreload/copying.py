@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from gitreload.git.index import REGULAR, Entry
+from gitreload.model import PermanentError
+from gitreload.visible import visible
 
 # ioctl_ficlone(2): share the blocks of the other file until one of them is written.
 _FICLONE = 0x40049409
@@ -34,7 +37,32 @@ def take(entries: Iterable[Entry], source: Path, target: Path, *, hardlinks: boo
         if folder not in made:
             os.makedirs(os.path.join(new, folder), exist_ok=True)  # noqa: PTH103, PTH118
             made.add(folder)
-        copier.copy(old, os.path.join(new, entry.path), entry)  # noqa: PTH118
+        executable = entry.mode == 0o100755
+        copier.copy(old, os.path.join(new, entry.path), executable, entry.mtime_ns)  # noqa: PTH118
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy all that is below `source` into `target`, which is empty: files as `take` does.
+
+    Links stay links. Raises OSError, and `PermanentError` where something cannot be copied.
+    """
+    copier = _Copier(hardlinks=False)
+    for folder, names, files in os.walk(source):
+        new = target / Path(folder).relative_to(source)
+        for name in names + files:
+            old = Path(folder, name)
+            found = old.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                (new / name).symlink_to(old.readlink())
+            elif stat.S_ISDIR(found.st_mode):
+                (new / name).mkdir()
+            elif stat.S_ISREG(found.st_mode):
+                executable = bool(found.st_mode & 0o100)
+                copier.copy(bytes(old), bytes(new / name), executable, found.st_mtime_ns)
+            else:
+                raise PermanentError(
+                    f"{visible(str(old))} is no file, directory or link, so it cannot be published"
+                )
 
 
 def _is_unchanged(path: bytes, entry: Entry) -> bool:
@@ -59,17 +87,17 @@ class _Copier:
         self._links = hardlinks
         self._clones = True
 
-    def copy(self, source: bytes, target: bytes, entry: Entry) -> None:
+    def copy(self, source: bytes, target: bytes, executable: bool, mtime_ns: int) -> None:
         if self._links and self._linked(source, target):
             return
-        permissions = 0o777 if entry.mode == 0o100755 else 0o666
+        permissions = 0o777 if executable else 0o666
         old = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, permissions)
             try:
                 if not (self._clones and self._cloned(old, new)):
                     _copy(old, new)
-                os.utime(new, ns=(entry.mtime_ns, entry.mtime_ns))
+                os.utime(new, ns=(mtime_ns, mtime_ns))
             finally:
                 os.close(new)
         finally:

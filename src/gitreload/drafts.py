@@ -76,7 +76,7 @@ class Drafts:
             self._anew(write)
             return self.new
         write(self.new.folder, self.new.index)
-        if before != _attributes(self.new, digits):
+        if before != attributes(self.new, digits):
             # They decide what git writes for a content, also for files that did not change.
             self.new.remove()
             self._anew(write)
@@ -100,7 +100,7 @@ class Drafts:
             self.ready.rename(self.new)
         elif not self._copy(base, digits):
             return None
-        return _attributes(self.new, digits)
+        return attributes(self.new, digits)
 
     def _is_ready(self, base: Tree) -> bool:
         # Its index is that of the revision which it was copied from, to the byte.
@@ -121,7 +121,7 @@ class Drafts:
         write(self.new.folder, self.new.index)
 
 
-def _attributes(tree: Tree, digits: int) -> list[tuple[bytes, bytes]]:
+def attributes(tree: Tree, digits: int) -> list[tuple[bytes, bytes]]:
     """The paths and contents of the `.gitattributes`."""
     if _ATTRIBUTES not in tree.index.read_bytes():
         return []  # as in most repositories, so that thousands of entries need no reading

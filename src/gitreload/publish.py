@@ -10,19 +10,24 @@ another.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from gitreload import disk
 from gitreload.config import Settings
 from gitreload.drafts import Drafts, Tree, Write
 from gitreload.git.files import REVISION
+from gitreload.git.index import SIGNATURE
 from gitreload.locks import Lock
 from gitreload.model import GitreloadError, PermanentError, TransientError
 
+# A revision that was built more than once has a number from the second time on.
+_NAME = re.compile(rf"({REVISION.pattern})(-[0-9]+)?")
 _OLD = "old"
 _LOCK = ".lock"
 
@@ -74,7 +79,7 @@ class Published:
             target = self.link.readlink()
         except OSError:
             return None
-        ours = target.parent == Path(self.revisions.name) and REVISION.fullmatch(target.name)
+        ours = target.parent == Path(self.revisions.name) and _NAME.fullmatch(target.name)
         return target.name if ours else None
 
     def kept(self) -> list[str]:
@@ -83,8 +88,27 @@ class Published:
             names = [each.name for each in self.revisions.iterdir()]
         except FileNotFoundError:
             return []
-        found = [name for name in names if REVISION.fullmatch(name) and self.tree(name).exists]
+        found = [name for name in names if _NAME.fullmatch(name) and self.tree(name).exists]
         return sorted(found, key=self._published_at, reverse=True)
+
+    def build(self, name: str) -> str | None:
+        """How the files of one that is kept were built; None where they are those of git."""
+        with self.tree(name).index.open("rb") as index:
+            start = index.read(len(SIGNATURE))
+            return None if start == SIGNATURE else (start + index.read()).decode()
+
+    def name(self, revision: str, build: str | None, *, again: bool) -> str:
+        """The name to publish a revision by: its own, if there is no other way to make it.
+
+        One that is there already, made by another `build`, keeps its name, and so does the same
+        where it has to be made `again`: then a number follows.
+        """
+        names = [name for name in self.kept() if revision_of(name) == revision]
+        same = [name for name in names if self.build(name) == build]
+        if same and not again:
+            return same[0]
+        numbered = (f"{revision}-{number}" for number in count(2))
+        return next(name for name in chain([revision], numbered) if name not in names)
 
     def publish(
         self,
@@ -93,12 +117,15 @@ class Published:
         write: Write,
         validate: Callable[[Path], None],
         may_switch: Callable[[], bool],
+        afresh: bool = False,
     ) -> bool:
-        """Serve `revision`; False where it is served already. Only one process may do so at once.
+        """Serve the revision of this name; False where it is served already.
+
+        Only one process may do so at once.
 
         `write(folder, index)` makes the files in `folder` those of the revision, and `index`
-        theirs; some may be there already. `validate(folder)` raises an error to refuse them.
-        `may_switch` is asked at the last moment.
+        theirs; some may be there already, unless `afresh`. `validate(folder)` raises an error to
+        refuse them. `may_switch` is asked at the last moment.
 
         Raises `PermanentError` where the link cannot be made, `TransientError`, `HeldError`, and
         what the callbacks raise; then what was served before still is.
@@ -108,7 +135,7 @@ class Published:
             if self.served() == revision and revision in self.kept():
                 return False
             try:
-                self._publish(revision, write, validate, may_switch)
+                self._publish(revision, write, validate, may_switch, afresh)
             except BaseException:
                 self.tidy()
                 raise
@@ -124,7 +151,7 @@ class Published:
             self.tidy()
             newest = next(iter(self.kept()), None)
             if newest is not None:
-                self._drafts.make_ready(self.tree(newest), len(newest))
+                self._drafts.make_ready(self.tree(newest), len(revision_of(newest)))
 
     def _publish(
         self,
@@ -132,13 +159,14 @@ class Published:
         write: Write,
         validate: Callable[[Path], None],
         may_switch: Callable[[], bool],
+        afresh: bool,
     ) -> None:
         kept, tree = self.kept(), self.tree(revision)
         if revision in kept:
             validate(tree.folder)
         else:
-            base = self.tree(kept[0]) if kept else None
-            new = self._drafts.write(base, write, len(revision))
+            base = self.tree(kept[0]) if kept and not afresh else None
+            new = self._drafts.write(base, write, len(revision_of(revision)))
             validate(new.folder)
             # Once it is on disk: a power cut must find it whole under its name.
             disk.sync_file_system(self.revisions)
@@ -210,6 +238,8 @@ class Published:
     def _named(self, wanted: str) -> str:
         kept = self.kept()
         found = [revision for revision in kept if wanted and revision.startswith(wanted)]
+        if wanted in found:
+            return wanted
         if len(found) != 1:
             what = "several revisions begin" if found else "no revision that is kept begins"
             raise GitreloadError(f"{what} with {wanted!r} for {self.link}; {_told(kept)}")
@@ -255,6 +285,11 @@ class Published:
                 f"{error.filename or self.revisions}: {error.strerror}; publishing as {self.link} "
                 "needs a place that can be written, with room for one more revision"
             ) from error
+
+
+def revision_of(name: str) -> str:
+    """The revision that is published by this name."""
+    return name.partition("-")[0]
 
 
 def _told(kept: list[str]) -> str:

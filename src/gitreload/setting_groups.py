@@ -94,6 +94,26 @@ class PublishSettings(Group):
     )
 
 
+class BuildSettings(Group):
+    """How what is published of one checkout is built."""
+
+    command: types.Command = Field(
+        default=(),
+        description="The command, as a list; it runs in a copy of the checkout that is kept "
+        "between builds.",
+    )
+    output: types.Below = Field(
+        default=".",
+        description="The directory in that copy which is published; `.` is all of it.",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_command(self) -> Self:
+        if not self.command:
+            raise types.sentence('COMMAND is missing, which builds; a list such as ["make"]')
+        return self
+
+
 class RepoSettings(Group):
     """What is set for one directory below REPODIR."""
 
@@ -125,6 +145,11 @@ class RepoSettings(Group):
         default=None,
         description="`true` or an object: serve each revision whole, from a directory of its own; "
         "see below.",
+    )
+    build: BuildSettings | None = Field(
+        default=None,
+        description="An object: publish what a command makes of each revision, instead of its "
+        "files; see below. Needs `PUBLISH`.",
     )
     validator: types.Command = Field(  # pydantic has a `validate` of its own
         default=(),
@@ -166,6 +191,27 @@ class RepoSettings(Group):
         description="`true` or a list of hosts: check out submodules too, from the host of "
         "`origin`, and from these; `null` leaves them alone.",
     )
+
+    @model_validator(mode="after")
+    def _publishes_what_is_built(self) -> Self:
+        if self.build is None:
+            return self
+        if self.publish is None:
+            raise types.sentence(
+                "BUILD makes what is published, and PUBLISH is not set; set it to true"
+            )
+        if self.publish.hardlinks:
+            raise types.sentence(
+                "BUILD and PUBLISH.HARDLINKS exclude each other, as builds write files in place; "
+                "remove HARDLINKS"
+            )
+        if self.course_key is not None:
+            raise types.sentence(
+                "BUILD and COURSE_KEY exclude each other, as git_add_course imports the checkout "
+                "itself, not what is built; remove one of them"
+            )
+        return self
+
     ssh_key: types.OptionalPath = Field(
         default=None,
         description="The private key to fetch this repository with over ssh, and no other key.",

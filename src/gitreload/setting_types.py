@@ -273,6 +273,10 @@ def _is_glob(value: str) -> object:
     return sound and "\0" not in glob and _GLOB.fullmatch(glob)
 
 
+def _is_below(value: str) -> bool:
+    return value == "." or not any(part in ("", ".", "..") for part in value.split("/"))
+
+
 def _without_password(value: str) -> str:
     if remotes.mask(value) != value:
         raise sentence("the URL holds a user or password; leave it out, pushes match without it")
@@ -424,6 +428,9 @@ Command = Annotated[
     tuple[VariableValue, ...],
     _only(_is_command),
     Form('a list of strings, the program first, such as ["/usr/local/bin/check", "--all"]'),
+]
+Below = Annotated[
+    _Plain, _only(_is_below), Form('a path below the directory that is built in, such as "site"')
 ]
 Glob = Annotated[
     _Plain,

@@ -15,7 +15,13 @@ from pydantic import Field
 
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
-from gitreload.setting_groups import Group, PublishSettings, RepoSettings, StandardPaths
+from gitreload.setting_groups import (
+    BuildSettings,
+    Group,
+    PublishSettings,
+    RepoSettings,
+    StandardPaths,
+)
 from gitreload.setting_types import Between, Form, Start
 
 
@@ -211,6 +217,7 @@ class Settings(Group):
 KEYS = tuple(name.upper() for name in Settings.model_fields)
 REPO_KEYS = tuple(str(field.alias) for field in RepoSettings.model_fields.values())
 PUBLISH_KEYS = tuple(name.upper() for name in PublishSettings.model_fields)
+BUILD_KEYS = tuple(name.upper() for name in BuildSettings.model_fields)
 STANDARD_PATHS_KEYS = tuple(name.upper() for name in StandardPaths.model_fields)
 PATH_KEYS = (
     "EDX_PLATFORM",

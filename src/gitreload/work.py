@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitreload import git
+from gitreload.building import Build
 from gitreload.config import Settings
 from gitreload.importers import Importer
 from gitreload.ledger import Done, Ledger, Revisions
@@ -25,7 +26,7 @@ from gitreload.model import (
     TransientError,
 )
 from gitreload.process import Runner
-from gitreload.publish import Published
+from gitreload.publish import Published, revision_of
 from gitreload.steps import Step
 
 # A forge announces a push before all its replicas have it; after these waits its word stands.
@@ -65,6 +66,7 @@ class Work:
         self._access = access
         self._repo = settings.repo(checkout.directory)
         self._published = Published.of(settings, checkout.directory)
+        self._build = Build.of(settings, checkout.directory)
         self._imported: Imported | None = None
         # What there is to tell, and what of it is why something was left out.
         self._told: list[str] = []
@@ -72,6 +74,7 @@ class Work:
 
     def update(self) -> Revisions:
         """Bring the checkout to its tip; raises `Postponed` where the remote lags behind."""
+        self._check()
         wanted, lags = self._job.wanted, self._job.lags
         may_lag = wanted is not None and lags < len(LAG_SECONDS)
         try:
@@ -94,6 +97,15 @@ class Work:
             why = f"the remote does not have {wanted} yet, as announced"
             raise Postponed(why, LAG_SECONDS[lags], lags + 1)
         return Revisions(updated.before, updated.after)
+
+    def _check(self) -> None:
+        if self._build is not None and self._job.action is Action.IMPORT:
+            name = self._checkout.directory
+            raise PermanentError(
+                f"{self._importer.name} imports the checkout itself, and not what BUILD makes of "
+                f"it: let the webhook of {name} call /update, and use `gitreload sync --update "
+                f"{name}`; or take REPOS.{name}.BUILD out"
+            )
 
     def finish(self, revisions: Revisions) -> tuple[str, Done]:
         """What comes after the update; a line that tells of it, and what the ledger keeps.
@@ -132,21 +144,39 @@ class Work:
                 f"{self._checkout.directory} is not published any more, so there is nothing that "
                 "AFTER could run for"
             )
-        before = self._ledger.last_after(self._job).served
+        last = self._ledger.last_after(self._job).served
         done = Done(served=self._after(served, served))
         line = "; ".join(self._told or ["AFTER has nothing to do"])
-        return Revisions(before, served), f"serving {served[:12]}; {line}", done
+        before = last and revision_of(last)
+        return Revisions(before, revision_of(served)), f"serving {served[:12]}; {line}", done
 
     def _publish(self, revision: str) -> None:
         published = self._published
         if published is None:
             return
-        before = published.served()
-        if self._is_the_same(before, revision):
-            return
+        build = None if self._build is None else self._build.digest
+        served = published.served()
+        before = None if served is None else revision_of(served)
+        if self._repo.paths and served in published.kept():
+            as_before = published.build(served) == build
+            if as_before and self._is_the_same(before, revision):
+                return
         switched = published.publish(
-            revision,
-            write=lambda folder, index: git.write(
+            published.name(revision, build, again=self._job.force and build is not None),
+            write=lambda folder, index: self._write(folder, index, revision, before),
+            validate=lambda folder: self._validate(folder, revision, before),
+            may_switch=lambda: not self._ledger.held(self._job),
+            afresh=build is not None,
+        )
+        if switched:
+            self._runner.log(f"published as {published.link}")
+            self._told.append("published")
+
+    def _write(self, folder: Path, index: Path, revision: str, before: str | None) -> None:
+        """What is to be published: what is built of the revision, or else its files."""
+
+        def write_files(folder: Path, index: Path) -> None:
+            git.write(
                 self._checkout,
                 self._runner,
                 revision,
@@ -154,13 +184,20 @@ class Work:
                 index=index,
                 timeout=self._settings.git_timeout_seconds,
                 access=self._access,
-            ),
-            validate=lambda folder: self._validate(folder, revision, before),
-            may_switch=lambda: not self._ledger.held(self._job),
+            )
+
+        if self._build is None:
+            write_files(folder, index)
+            return
+        step = self._step("BUILD", self._build.command, revision, before)
+        self._build.write(
+            folder,
+            index,
+            source=write_files,
+            run=lambda work: step.run(self._runner, work),
+            digits=len(revision),
+            anew=self._job.force,
         )
-        if switched:
-            self._runner.log(f"published as {published.link}")
-            self._told.append("published")
 
     def _validate(self, folder: Path, revision: str, before: str | None) -> None:
         if self._repo.validator:
@@ -200,7 +237,8 @@ class Work:
         self._ledger.owe_after(self._job, revision, self._imported)
         published = self._published
         folder = published.folder(served) if published else Path(self._checkout.path)
-        step = self._step("AFTER", self._repo.after, served, last.served)
+        before = last.served and revision_of(last.served)
+        step = self._step("AFTER", self._repo.after, revision_of(served), before)
         try:
             step.run(self._runner, folder)
         except Interrupted:
@@ -233,15 +271,20 @@ class Work:
             self._settings.subprocess_timeout_minutes * 60,
         )
 
-    def _is_the_same(self, before: str | None, revision: str) -> bool:
-        """Whether `PATHS` are set, and nothing below them differs between two revisions."""
-        if before in (None, revision) or not self._repo.paths or self._job.force:
+    def _is_the_same(self, before: str | None, now: str) -> bool:
+        """Whether `PATHS` are set, and nothing below them differs between what was and is served.
+
+        What was built of one revision twice is never the same.
+        """
+        if before is None or not self._repo.paths or self._job.force:
             return False
+        old, new = revision_of(before), revision_of(now)
         timeout = self._settings.git_timeout_seconds
-        paths = self._repo.paths
-        if git.differ(self._checkout, self._runner, before, revision, paths, timeout=timeout):
+        if old == new or git.differ(
+            self._checkout, self._runner, old, new, self._repo.paths, timeout=timeout
+        ):
             return False
-        self._skip(f"nothing below PATHS changed since {before[:12]}")
+        self._skip(f"nothing below PATHS changed since {old[:12]}")
         return True
 
 

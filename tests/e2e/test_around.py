@@ -64,3 +64,31 @@ def test_a_rollback_is_followed_too(here: Deployment) -> None:
     here.settle()
     shown = here.run("show", str(job)).stdout
     assert "AFTER alone" in shown
+
+
+def test_a_build_that_is_killed_is_done_again(here: Deployment) -> None:
+    script, runs, wait = after(here.folder)
+    build = here.folder / "build"
+    build.write_text(
+        f"#!/bin/sh\nmkdir -p site; cp grader.py site/new\n{script}\nmv site/new site/it\n"
+    )
+    build.chmod(0o755)
+    remote = Remote(here.folder / "forge", "graders")
+    remote.commit({"grader.py": "1\n"})
+    remote.clone(here.repodir / "graders")
+    how = {"COMMAND": [str(build)], "OUTPUT": "site"}
+    here.write_config(REPOS={"graders": {"PUBLISH": True, "BUILD": how}})
+    server = here.start()
+    here.run("sync", "--update", "--wait", "graders")
+    wait.touch()
+    second = remote.commit({"grader.py": "2\n"})
+    here.deliver(remote, second, route="/update")
+    wait_until(lambda: len(noted(runs)) == 2, what="a build")
+    here.kill(server, tree=True)
+    served = here.folder / "published/graders"
+    assert {each.name: each.read_text() for each in served.iterdir()} == {"it": "1\n"}
+    wait.unlink()
+    here.start()
+    here.settle()
+    assert served.readlink().name == second
+    assert {each.name: each.read_text() for each in served.iterdir()} == {"it": "2\n"}

@@ -104,6 +104,9 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
             "elsewhere, or delete it"
         )
         return
+    from gitreload import disk
+    from gitreload.building import place_of
+
     for alias in checkout.aliases:
         link = settings.repodir / alias
         if link.is_symlink():
@@ -115,6 +118,7 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
         shutil.rmtree(doomed)
     Path(checkout.path).rename(doomed)
     shutil.rmtree(doomed)
+    disk.remove(place_of(settings, checkout.directory))
     say(f"deleted {checkout.path}")
 
 
