@@ -19,8 +19,8 @@ from e2e.deployment import Deployment
 from gitreload.git.files import REVISION
 from helpers import Remote, wait_until
 
-# For the long run: GITRELOAD_TEST_PUSHES=500 pytest -s tests/e2e/test_publishing.py
-PUSHES = int(os.environ.get("GITRELOAD_TEST_PUSHES", "10"))
+# For the long run: TEST_PUSHES=500 pytest -s tests/e2e/test_publishing.py
+PUSHES = int(os.environ.get("TEST_PUSHES", "10"))
 KILL_EVERY = 4
 
 # Resolves the link, then reads two files that belong together, until its stdin ends.
