@@ -19,6 +19,8 @@ from gitreload.checkouts import Checkouts
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner
 from gitreload.publish import HeldError, Published
+from gitreload.setting_groups import PublishSettings, RepoSettings
+from gitreload.settings import Settings
 from helpers import Remote, git, needs_mount, tmpfs
 
 
@@ -362,11 +364,37 @@ class TestWhatIsMadeReady:
 
 
 class TestTheLink:
-    def test_anything_but_a_link_is_left_in_place(self, site: Site) -> None:
-        site.link.mkdir(parents=True)
+    @pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+    def test_anything_but_a_link_is_left_in_place(
+        self, site: Site, make: Callable[[Path], None]
+    ) -> None:
+        site.link.parent.mkdir()
+        make(site.link)
         with pytest.raises(PermanentError, match=r"is no symbolic link.*PUBLISH\.LINK"):
             site.publish()
-        assert site.link.is_dir()
+        assert not site.link.is_symlink()
+        assert not site.published.revisions.exists()
+
+    def test_nothing_is_published_within_the_checkout(self, site: Site) -> None:
+        """By names that do not tell: those are refused with the configuration."""
+        site.link.parent.symlink_to(site.course)
+        settings = Settings(
+            repodir=site.repodir,
+            repos={"course": RepoSettings(publish=PublishSettings(link=site.link))},
+        )
+        published = Published.of(settings, "course")
+        assert published is not None
+        site.published = published
+        with pytest.raises(PermanentError, match="lies within the checkout"):
+            site.publish()
+        assert git("status", "--porcelain", cwd=site.course) == ""
+
+    @needs_mount
+    def test_the_revisions_may_be_on_another_file_system(self, site: Site) -> None:
+        with tmpfs(site.published.revisions, "1m"):
+            site.push({"a": "one\n"})
+            site.push({"a": "two\n"})
+            assert (site.link / "a").read_text() == "two\n"
 
     def test_a_link_made_by_hand_is_taken_over_and_given_back(self, site: Site) -> None:
         """From in place to published and back: readers keep to one path."""
@@ -434,7 +462,8 @@ def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str, par
     site.prepares = False
     first = site.push({"a": "one\n"})
     left = site.published.revisions
-    (left / ".link").symlink_to("nowhere")
+    new_link = site.link.with_name(".course.link")
+    new_link.symlink_to("nowhere")
     if "folder" in parts:
         shutil.copytree(left / first, left / name)
     if "index" in parts:
@@ -444,6 +473,7 @@ def test_what_a_crash_left_is_removed_by_the_next_run(site: Site, name: str, par
     site.push({"a": "three\n"})
     assert (site.link / "a").read_text() == "three\n"
     assert not site.rubbish()
+    assert not new_link.is_symlink()
 
 
 # What changes something on disk, of https://docs.python.org/3/library/audit_events.html

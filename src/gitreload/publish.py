@@ -42,7 +42,7 @@ class Published:
 
     `link` is the absolute path of the symlink. The newest `keep` revisions stay, and any for
     `grace_seconds` after it was served. With `hardlinks` unchanged files are the same file in all
-    of them.
+    of them. Nothing may be published within `checkout`, which updates clean.
     """
 
     link: Path
@@ -50,6 +50,7 @@ class Published:
     grace_seconds: float
     hardlinks: bool
     clock: Callable[[], float] = time.time
+    checkout: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings, directory: str) -> Published | None:
@@ -57,7 +58,13 @@ class Published:
         publish = settings.repo(directory).publish
         if publish is None:
             return None
-        return cls(settings.link(directory), publish.keep, publish.grace_seconds, publish.hardlinks)
+        return cls(
+            settings.link(directory),
+            publish.keep,
+            publish.grace_seconds,
+            publish.hardlinks,
+            checkout=settings.repodir / directory,
+        )
 
     @property
     def revisions(self) -> Path:
@@ -209,7 +216,13 @@ class Published:
                 self.tree(revision).rename(old)
                 old.remove()
 
+    @property
+    def _new_link(self) -> Path:
+        # Not among the revisions: they may be a file system of their own.
+        return self.link.with_name(f".{self.link.name}.link")
+
     def _sweep(self, served: str | None) -> None:
+        self._new_link.unlink(missing_ok=True)
         trees = [self.tree(revision) for revision in self.kept()]
         if self._drafts.ready.exists:
             trees.append(self._drafts.ready)
@@ -251,12 +264,17 @@ class Published:
                 f"{self.link} is no symbolic link, so nothing can be published there: move it "
                 "away, or name another place in PUBLISH.LINK"
             )
+        if self.checkout and self.link.parent.resolve().is_relative_to(self.checkout.resolve()):
+            raise PermanentError(
+                f"{self.link} lies within the checkout {self.checkout}, where updates remove what "
+                "is not in git: name another place in PUBLISH.LINK"
+            )
         self.revisions.mkdir(parents=True, exist_ok=True)
         self.tidy()
 
     def _switch(self, revision: str) -> None:
         before = self.served()
-        new = self.revisions / ".link"
+        new = self._new_link
         new.unlink(missing_ok=True)
         new.symlink_to(Path(self.revisions.name, revision))
         if before is not None and self.folder(before).is_dir():

@@ -102,6 +102,7 @@ def observed(link: Path) -> Iterator[dict[str, int]]:
     seen |= json.loads(output)
 
 
+@pytest.mark.timeout(120 + 10 * PUSHES)
 @pytest.mark.parametrize("killed", [False, True])
 def test_readers_see_whole_revisions_whatever_is_killed(graders: Graders, killed: bool) -> None:
     here = graders.here

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gitreload import disk
 from gitreload.cli.checkouts import look_up, no_checkout
 from gitreload.cli.output import say
 from gitreload.cli.state import ledger_exists, open_ledger
@@ -132,5 +133,5 @@ def _leave_published(published: Published, *, delete: bool) -> None:
         )
         return
     published.link.unlink()
-    shutil.rmtree(published.revisions)
+    disk.remove(published.revisions)
     say(f"deleted {published.link} and its revisions")
