@@ -93,6 +93,7 @@ def test_an_api_that_cannot_be_reached_is_told(api: HookApi) -> None:
     ("forge", "host", "base"),
     [
         ("github", "github.com", "https://api.github.com"),
+        ("github", "uni.ghe.com", "https://api.uni.ghe.com"),
         ("github", "ghe.example", "https://ghe.example/api/v3"),
         ("gitlab", "gitlab.com", "https://gitlab.com/api/v4"),
         ("gitea", "gitea.example", "https://gitea.example/api/v1"),

@@ -212,6 +212,7 @@ def test_a_rate_limit_is_waited_for(site: Site, caplog: pytest.LogCaptureFixture
         ((502, {}, "<html>"), "GitHub answers 502 at http"),
         ((200, {}, "<html>"), "is not GitHub's API"),
         ((200, {}, "{}"), "is not GitHub's API"),
+        ((200, {}, "[7]"), "is not GitHub's API"),
         ((200, {}, '[{"id": 7, "config": {"url": "https://hooks.example/"}}]'), "no deliveries"),
     ],
 )

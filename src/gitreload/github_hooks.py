@@ -14,7 +14,7 @@ from gitreload.config import Settings
 from gitreload.github_api import PER_PAGE, GitHubApi, RefusedError, api_base, repository_at
 from gitreload.github_app import HOOKS, GitHubApp
 from gitreload.model import Action, Checkout, GitreloadError, PermanentError
-from gitreload.remotes import canonical, http_site
+from gitreload.remotes import canonical, http_site, mask
 from gitreload.visible import visible
 
 # GitHub delivers again what is at most so old:
@@ -50,9 +50,8 @@ class GitHubHook:
     @classmethod
     def of(cls, place: str, told: Mapping[str, Any], public_url: str) -> Self | None:
         """What GitHub tells of one; None of one that sends to another host."""
-        config = told.get("config", {})
+        config, last = _part(told, "config"), _part(told, "last_response")
         url = str(config.get("url", ""))
-        last = told.get("last_response") or {}
         events = told.get("events", ["push"])
         if _host(url) != _host(public_url):
             return None
@@ -69,7 +68,7 @@ class GitHubHook:
 
     def troubles(self) -> Iterator[str]:
         """What is wrong with it, a sentence each, with the cure."""
-        name = f"the webhook to {visible(self.url)}"
+        name = f"the webhook to {mask(visible(self.url))}"
         if self.action is None:
             yield (
                 f"{name} does not send where pushes are taken: enter PUBLIC_URL with / to import, "
@@ -172,7 +171,7 @@ class Hooks:
         found: list[GitHubHook] = []
         for page in self.api(repository).pages(f"{path}?per_page={PER_PAGE}"):
             hooks = (
-                GitHubHook.of(f"{path}/{told['id']}", told, self.public_url)
+                GitHubHook.of(f"{path}/{told.get('id')}", told, self.public_url)
                 for told in _objects(page.json, path)
             )
             found += filter(None, hooks)
@@ -242,10 +241,15 @@ def explained(error: GitreloadError) -> str:
     return f"{error}. {_NEEDED}" if isinstance(error, RefusedError) else str(error)
 
 
-def _objects(found: object, path: str) -> list[Any]:
-    if not isinstance(found, list):
+def _objects(found: object, path: str) -> list[Mapping[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise PermanentError(f"what answers for {path} is not GitHub's API: is GITHUB_URL right?")
     return found
+
+
+def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = told.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _host(url: str) -> str | None:

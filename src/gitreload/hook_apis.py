@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from gitreload.github_api import api_base
 from gitreload.model import GitreloadError
 from gitreload.visible import visible
 
@@ -64,7 +65,7 @@ class _GitHub:
     needs = "repository permission Webhooks: read and write (or the scope admin:repo_hook)"
 
     def base(self, host: str) -> str:
-        return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+        return api_base(f"https://{host}") or f"https://{host}/api/v3"
 
     def hooks(self, repository: str) -> str:
         return f"/repos/{repository}/hooks"

@@ -133,7 +133,7 @@ class Settings(Group):
     public_url: types.OptionalPublicUrl = Field(
         default=None,
         description="The address under which forges reach this server, for what `gitreload add` "
-        "tells them.",
+        "tells them, and to know the webhooks that lead here.",
     )
     github_token: types.OptionalToken = Field(
         default=None,

@@ -86,6 +86,8 @@ class Sweep:
                 with self._complaining("the webhook of the GitHub App"):
                     self._look_at_app(hooks, followed)
                 for repository in followed:
+                    if self._stopping.is_set():
+                        return
                     with self._complaining(f"the webhooks of {visible(repository)}"):
                         self._look_at(hooks, repository, followed)
             except TransientError as error:

@@ -249,6 +249,10 @@ class TestWebhooks:
             ({"events": ["issues"]}, "does not send pushes"),
             ({"insecure_ssl": "1"}, "sends without looking at the certificate"),
             ({"url": "http://hooks.example/"}, "does not send where pushes are taken"),
+            (
+                {"url": "https://ada:secret@hooks.example/hook"},
+                r"webhook to https://\*\*\*@hooks.example/hook does not send",
+            ),
             ({"url": "https://hooks.example/hook"}, "does not send where pushes are taken"),
             (
                 {"last_response": {"code": 401, "status": "x", "message": "Invalid HTTP"}},

@@ -86,7 +86,8 @@ class Hook:
 class GitHub(GitServer):
     """Has the repositories in `folder`; the App is installed at `installed`, where it `may`.
 
-    `answer` answers all requests to the API: status, header fields, text. `again` is what those
+    `answer` answers all requests to the API: status, header fields, text. `moved` are paths that
+    lead to other addresses. `again` is what those
     answer that get a delivery again. `requests` are all that came to the API.
     """
 
@@ -101,6 +102,7 @@ class GitHub(GitServer):
         self.hooks: dict[str, dict[int, Hook]] = {"org/course": {}}
         self.app_hook = Hook({"url": "", "content_type": "json", "insecure_ssl": "0"})
         self.answer: tuple[int, dict[str, str], str] | None = None
+        self.moved: dict[str, str] = {}
         self.again = 200
         self.requests: list[str] = []
         self.unchanged = 0
@@ -135,6 +137,9 @@ class _Handler(GitHandler):
         if server.answer is not None:
             status, fields, text = server.answer
             self._send(status, text, fields)
+            return
+        if path in server.moved:
+            self._send(301, "{}", {"Location": server.moved[path]})
             return
         try:
             status, found, fields = self._route(path, dict(_pairs(query)), body)

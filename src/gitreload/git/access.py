@@ -155,6 +155,11 @@ class Access:
 NO_ACCESS = Access()
 
 
+def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """What a command that is given these variables must not show."""
+    return (variables[TOKEN_VARIABLE],) if TOKEN_VARIABLE in variables else ()
+
+
 def _installation_token(app: GitHubApp, url: str) -> str:
     base, repository = api_base(url), repository_at(url)
     if base is None or repository is None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitreload.git.access import TOKEN_VARIABLE, Access, speaking
+from gitreload.git.access import Access, secrets_in, speaking
 from gitreload.git.errors import Place, failure
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.settings import OLD_FLAWS_PASS, git_environment
@@ -220,7 +220,6 @@ class Steps:
             self._access,
             ask,
         )
-        self._runner.hide(secret.get(TOKEN_VARIABLE, ""))
         return variables | secret
 
     def _local(self) -> dict[str, str]:
@@ -237,6 +236,7 @@ class Steps:
             timeout=_LONGEST_SECONDS,
             quiet=True,
             progress=self._progress,
+            secrets=secrets_in(env),
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, Settings, speaking
+from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, Settings, secrets_in, speaking
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import Place, damage, failure, moved_note
 from gitreload.git.extent import WHOLE, Extent
@@ -440,7 +440,6 @@ class Git:
                 f"which is never done; run in it: git remote set-url origin URL"
             )
         made, self._secret = speaking(self._path, url, self.access, self._ask, self._settings)
-        self._runner.hide(self._secret.get(TOKEN_VARIABLE, ""))
         self._variables = self._in_git_dir(made)
 
     def _ask(self, *arguments: str) -> Completed:
@@ -498,6 +497,7 @@ class Git:
             env=variables,
             timeout=self._timeout,
             quiet=quiet,
+            secrets=secrets_in(variables),
         )
         if done.timed_out:
             raise TransientError(

@@ -101,12 +101,7 @@ class Runner:
         self._inherit = inherit
         self._marker = marker
         self._stop = stop
-        self._secrets: list[str] = []
-        self.hide(*secrets)
-
-    def hide(self, *secrets: str) -> None:
-        """Show these nowhere either from now on."""
-        self._secrets = sorted({*self._secrets, *filter(None, secrets)}, key=len, reverse=True)
+        self._secrets = tuple(filter(None, secrets))
 
     def run(
         self,
@@ -118,13 +113,14 @@ class Runner:
         quiet: bool = False,
         records: Callable[[str], None] | None = None,
         progress: Callable[[str], None] | None = None,
+        secrets: Sequence[str] = (),
     ) -> Completed:
         """Run `argv` in `cwd` with just the environment `env`, for `timeout` seconds at most.
 
         `quiet` keeps its output out of the log. `records` gets each line that the child writes to
         the descriptor whose number is in its GITRELOAD_EVIDENCE_FD, `progress` each state of a line
-        that it overwrites. At a timeout or stop the whole
-        process group gets SIGTERM, and SIGKILL after 5 s.
+        that it overwrites. `secrets` are hidden in this run besides those of the runner. At a
+        timeout or stop the whole process group gets SIGTERM, and SIGKILL after 5 s.
 
         Raises `PermanentError` where it cannot be started, `TransientError` where the machine has
         no room for it now, `Interrupted`, and whatever the callbacks raise (the child is ended).
@@ -132,7 +128,11 @@ class Runner:
         if self._stopping:
             raise Interrupted(f"{Path(argv[0]).name} was not started: the attempt has to stop")
         began = time.monotonic()
-        output = Output(Lines(_ignore if quiet else self.log, self._clean, progress))
+
+        def clean(line: str) -> str:
+            return self.masked(plain(line), secrets)
+
+        output = Output(Lines(_ignore if quiet else self.log, clean, progress))
         with started(
             argv,
             cwd=cwd,
@@ -154,22 +154,19 @@ class Runner:
             exit_code=status if status >= 0 else None,
             signal=-status if status < 0 else None,
             timed_out=ended is _Ended.TIMED_OUT,
-            output=self._masked_bytes(written),
+            output=self._masked_bytes(written, secrets),
             seconds=time.monotonic() - began,
         )
 
-    def masked(self, text: str) -> str:
-        """`text` without secrets and without the credentials in URLs."""
-        for secret in self._secrets:
+    def masked(self, text: str, more: Sequence[str] = ()) -> str:
+        """`text` without secrets, also those in `more`, and without the credentials in URLs."""
+        for secret in sorted((*self._secrets, *more), key=len, reverse=True):
             text = text.replace(secret, "***")
         return mask(text)
 
-    def _masked_bytes(self, data: bytes) -> bytes:
+    def _masked_bytes(self, data: bytes, more: Sequence[str]) -> bytes:
         text = data.decode("utf-8", "surrogateescape")
-        return self.masked(text).encode("utf-8", "surrogateescape")
-
-    def _clean(self, line: str) -> str:
-        return self.masked(plain(line))
+        return self.masked(text, more).encode("utf-8", "surrogateescape")
 
     @property
     def _stopping(self) -> bool:
