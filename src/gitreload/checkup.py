@@ -12,7 +12,9 @@ from typing import Literal
 
 from gitreload.checkouts.revision import revision
 from gitreload.config import Settings
-from gitreload.git import Git, submodules
+from gitreload.git import Access, Git, submodules
+from gitreload.git.deploy_key import fingerprint
+from gitreload.git.errors import AccessError
 from gitreload.git.space import check_space
 from gitreload.github_hooks import Hooks, explained
 from gitreload.ledger import CheckoutRecord
@@ -31,7 +33,7 @@ from gitreload.remotes import mask
 from gitreload.tips import Seen
 from gitreload.visible import visible
 
-About = Literal["checkout", "owner", "disk", "remote", "changes", "behind", "job", "webhook"]
+About = Literal["checkout", "owner", "disk", "remote", "key", "changes", "behind", "job", "webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Checkup:
     """What was found. None is what could not be told.
 
     `behind` is how many commits it lacks; None also where they are not fetched yet. `clean` tells
-    that an update would take nothing away. `free_bytes` is the room on its disk.
+    that an update would take nothing away. `free_bytes` is the room on its disk. `key` is what it
+    is fetched with of its own, with the fingerprint of an SSH_KEY.
     """
 
     directory: str
@@ -60,6 +63,7 @@ class Checkup:
     clean: bool | None
     owner: str
     free_bytes: int
+    key: str | None
     problems: tuple[Problem, ...]
 
     @property
@@ -84,6 +88,8 @@ def checkup(
     checkout = seen.checkout
     head = revision(checkout.path)
     problems = list(_place_problems(checkout))
+    access = Access.of(settings, checkout.directory)
+    key = None if access.ssh_key is None else fingerprint(access.ssh_key, runner)
     behind: int | None = None
     clean: bool | None = None
     if checkout.problem is not None:
@@ -102,7 +108,7 @@ def checkup(
             problems.append(Problem("checkout", str(error)))
         else:
             if seen.error is not None:
-                problems.append(Problem("remote", str(seen.error)))
+                problems += _remote_problems(seen.error, access, key)
     if clean is False:
         problems.append(Problem("changes", _changes(checkout)))
     if seen.tip is not None:
@@ -122,7 +128,32 @@ def checkup(
         clean=clean,
         owner=_owner(checkout.path),
         free_bytes=_free_bytes(checkout.path),
+        key=_key(access, key),
         problems=tuple(problems),
+    )
+
+
+def _remote_problems(error: GitreloadError, access: Access, key: str | None) -> Iterator[Problem]:
+    """What the remote said; `key` is the SSH_KEY's fingerprint, if it can be had."""
+    if not isinstance(error, AccessError):
+        yield Problem("remote", str(error))
+        return
+    yield Problem("key", str(error))
+    if access.ssh_key is None or key is not None or access.key_fault() is not None:
+        return
+    path = str(access.ssh_key)
+    yield Problem(
+        "key",
+        f"the SSH_KEY {visible(path)} has a passphrase, which nobody enters, or is no private key: "
+        f"take the passphrase away (ssh-keygen -p -N '' -f {visible(shlex.quote(path))}), or name "
+        "another file",
+    )
+
+
+def _key(access: Access, fingerprint: str | None) -> str | None:
+    found = [] if access.ssh_key is None else [f"SSH_KEY {access.ssh_key} {fingerprint or ''}"]
+    return (
+        ", ".join([*(each.strip() for each in found), *filter(None, [access.token_place])]) or None
     )
 
 

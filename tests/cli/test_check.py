@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes import git_ssh
+from fakes.git_ssh import SSHD, ssh_server
 from fakes.github_server import PERSONAL, GitHub, Hook, github
 from fakes.keys import rsa_key
 from gitreload.checkouts import Checkouts
 from gitreload.model import Action, Checkout
+from gitreload.process import user_name
 from helpers import git, needs_mount, tmpfs
 
 from .conftest import Book, Host
@@ -48,6 +52,20 @@ def test_all_is_well(host: Host) -> None:
     assert not host.state_dir.exists()
 
 
+def test_one_that_is_named_is_told_of_more(host: Host, tmp_path: Path) -> None:
+    key = git_ssh.key(tmp_path / "deploy")
+    said = subprocess.run(
+        ["ssh-keygen", "-l", "-f", key], capture_output=True, text=True, check=True
+    )
+    host.configure(REPOS={"course": {"SSH_KEY": str(key)}})
+    code, out, _ = check(host, "course")
+    assert code == 0
+    told = dict(line.strip().split(maxsplit=1) for line in out.splitlines()[1:])
+    assert told["key"] == f"SSH_KEY {key} {said.stdout.split()[1]}"
+    assert (told["remote"], told["owner"]) == (host.remote.url, user_name())
+    assert told["disk"].endswith("GiB free")
+
+
 def test_json_has_all_that_was_found(host: Host) -> None:
     head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
     _, out, _ = check(host, "course", "--json")
@@ -64,6 +82,7 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "behind": 0,
         "clean": True,
         "owner": (host.repodir / "course").owner(),
+        "key": None,
         "problems": [],
         "ok": True,
     }
@@ -73,7 +92,7 @@ def test_several_with_a_line_for_each_problem(host: Host) -> None:
     bad = host.clone("bad")
     (bad / "README.md").write_text("mine\n")
     git("remote", "set-url", "origin", "/nowhere.git", cwd=bad)
-    code, out, err = check(host, "course", "bad")
+    code, out, err = check(host)
     assert code == 1
     lines = sorted(out.splitlines())
     assert [line[:11] for line in lines] == [
@@ -153,8 +172,26 @@ class TestFinds:
             ssh.chmod(0o755)
             git("config", "core.sshCommand", str(ssh), cwd=course)
             [(about, text)] = problems(host).items()
-            assert about == "remote"
+            assert about == "key"
             assert cure in text
+
+    @pytest.mark.skipif(SSHD is None, reason="there is no sshd: apt-get install openssh-server")
+    def test_a_key_that_is_not_taken_or_cannot_be_used(self, host: Host, tmp_path: Path) -> None:
+        key = git_ssh.key(tmp_path / "deploy")
+        host.configure(REPOS={"course": {"SSH_KEY": str(key)}})
+        host.state_dir.mkdir(mode=0o700)
+        with ssh_server(tmp_path / "sshd") as server:
+            (host.state_dir / "known_hosts").write_text(server.known_host)
+            url = server.url(host.remote.bare)
+            git("remote", "set-url", "origin", url, cwd=host.repodir / "course")
+            assert "does not take the SSH_KEY of course" in problems(host)["key"]
+            server.let_in(key)
+            assert problems(host) == {}
+            change = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "a passphrase", "-f", str(key)]
+            subprocess.run(change, check=True)
+            assert f"passphrase away (ssh-keygen -p -N '' -f {key})" in problems(host)["key"]
+            key.chmod(0o644)
+            assert f"chmod 600 {key}" in problems(host)["key"]
 
     def test_a_branch_that_is_gone(self, host: Host) -> None:
         git("update-ref", "-d", "refs/heads/main", cwd=host.remote.bare)

@@ -47,7 +47,7 @@ def check(
     for each in _checkups(chosen, settings):
         found.append(each)
         if not as_json:
-            _print(each)
+            _print(each, whole=bool(directories))
     wrong = sum(not each.ok for each in found)
     if as_json:
         # By name, for those who compare; people see each as soon as its remote answers.
@@ -94,11 +94,16 @@ def _look(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> 
         yield from answers
 
 
-def _print(found: Checkup) -> None:
+def _print(found: Checkup, *, whole: bool) -> None:
+    """A line where all is well, with `whole` the facts besides; else one for each problem."""
     name = visible(found.directory)
     if found.ok:
         at = "at the tip" if found.revision == found.tip else "waits for its job"
         say(f"{name}: all is well, {at} of {visible(found.follows or '')}, {short(found.revision)}")
+        if whole:
+            free = f"{found.free_bytes / 1024**3:,.1f} GiB free"
+            facts = {"remote": found.origin, "key": found.key, "owner": found.owner, "disk": free}
+            output.facts([(f"  {about:<8}", text) for about, text in facts.items()])
         return
     say(f"{name}: {'a problem' if len(found.problems) == 1 else f'{len(found.problems)} problems'}")
     for problem in found.problems:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitreload.credentials import Token
+from gitreload.git.errors import AccessError
 from gitreload.git.settings import git_environment
 from gitreload.github_api import api_base, repository_at
 from gitreload.github_app import READ, GitHubApp
@@ -89,25 +90,32 @@ class Access:
         return (*_SYSTEM_KNOWN_HOSTS, str(SHIPPED_KNOWN_HOSTS), *added)
 
     def check_key(self) -> None:
-        """Raise `PermanentError` where ssh would pass over the key without a word."""
+        """Raise `AccessError` where ssh would pass over the key without a word."""
+        fault = self.key_fault()
+        if fault is not None:
+            raise AccessError(fault)
+
+    def key_fault(self) -> str | None:
+        """Why ssh would pass over the key, and what to do; None where it would not."""
         if self.ssh_key is None:
-            return
+            return None
         try:
             with self.ssh_key.open("rb"):
                 pass
             # https://man.openbsd.org/ssh#FILES: a key that others can read is ignored.
             shared = self.ssh_key.stat().st_mode & 0o077
         except OSError as error:
-            raise PermanentError(
+            return (
                 f"the SSH_KEY {self.ssh_key} cannot be read: {error.strerror}; it has to be a "
                 "private key that the user who runs gitreload can read"
-            ) from error
-        if shared:
-            path = shlex.quote(str(self.ssh_key))
-            raise PermanentError(
-                f"the SSH_KEY {self.ssh_key} can be read by others, so ssh does not use it; run: "
-                f"chmod 600 {path}"
             )
+        if not shared:
+            return None
+        path = shlex.quote(str(self.ssh_key))
+        return (
+            f"the SSH_KEY {self.ssh_key} can be read by others, so ssh does not use it; run: "
+            f"chmod 600 {path}"
+        )
 
     def ssh_command(self, operators: str | None) -> str:
         """For `GIT_SSH_COMMAND`: the operator's own command, or ssh, with what is needed here.

@@ -24,6 +24,10 @@ class BranchGoneError(PermanentError):
     """The remote has no such branch: deleted, not pushed, or not yet known to a lagging replica."""
 
 
+class AccessError(PermanentError):
+    """The remote does not let us in with the key or token that we have, or its host is unknown."""
+
+
 class DamagedError(PermanentError):
     """What git keeps in `.git` cannot be read; all of it can be had from the remote again."""
 
@@ -153,7 +157,7 @@ _RULES = (
         r"transport '.*' not allowed",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "the host of {url} shows another key than the one that is known: {said}. Either it has a "
         "new one, or somebody is in between. To see the new one's fingerprint, compare it with "
         "what the host publishes and have it trusted: sudo -u {user} gitreload trust {quoted_url}",
@@ -162,7 +166,7 @@ _RULES = (
         r"host key .* revoked",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "the host key of {url} is not known to {user}: {said}. To see its fingerprint, compare it "
         "with what the host publishes and have it trusted: sudo -u {user} gitreload trust "
         "{quoted_url}",
@@ -170,7 +174,7 @@ _RULES = (
         r"host key verification failed",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "{url} does not take the SSH_KEY of {directory}: {said}. Give its public half read access "
         "there, as a deploy key; to see it: sudo -u {user} ssh-keygen -y -f {key}",
         r"permission denied \([a-z,-]*(?:publickey|password|keyboard|gssapi)",
@@ -179,7 +183,7 @@ _RULES = (
         only_with="ssh_key",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "{url} does not let {user} in: {said}. Give the public key of {user} read access there, or "
         "{own_key}, then try: {try}",
         r"permission denied \([a-z,-]*(?:publickey|password|keyboard|gssapi)",
@@ -197,7 +201,7 @@ _RULES = (
         r"requested url returned error: 30\d",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "{url} leads to another site now, {other}, which asks for credentials and is not given the "
         "{token}: {said}. If that is right: {correct}",
         r"could not read username for '(?P<other>[^']*)'",
@@ -214,7 +218,7 @@ _RULES = (
         only_with="of_app",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "{url} does not take the {token}: {said}. It has expired or was revoked, or may not read "
         "there. Make a new one at the forge that may read this repository, put it in its place, "
         "then run: {again}",
@@ -225,7 +229,7 @@ _RULES = (
         only_with="token",
     ),
     _rule(
-        PermanentError,
+        AccessError,
         "{url} does not accept the credentials that git has as {user}, or needs some: {said}. "
         "Put them right ({own_token}, or a credential helper of {user}), then try: "
         "{try}",

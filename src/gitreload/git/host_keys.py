@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitreload.git.access import Access
+from gitreload.git.deploy_key import sha256
 from gitreload.model import GitreloadError
 from gitreload.process import Runner, environment
 from gitreload.remotes import ssh_host, ssh_port
@@ -78,8 +77,7 @@ class HostKey:
     @property
     def fingerprint(self) -> str:
         """As ssh shows it, and as hosts publish it."""
-        digest = hashlib.sha256(base64.b64decode(self.key)).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        return sha256(self.key)
 
     @property
     def line(self) -> str:
