@@ -11,7 +11,7 @@ import pytest
 
 from fakes.git_http import GitServer, git_server
 from gitreload import process
-from gitreload.git import BranchGoneError, Clean, Updated, check_version, commands, update
+from gitreload.git import BranchGoneError, Clean, Updated, check_version, update
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner
 from helpers import Remote, git, wait_until
@@ -145,7 +145,7 @@ def test_a_repository_with_long_revisions_is_updated(
 def test_packs_do_not_pile_up(
     partial: bool, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "MOST_PACKS", 3)
+    monkeypatch.setattr("gitreload.git.MOST_PACKS", 3)
     git("config", "uploadpack.allowFilter", "true", cwd=remote.bare)
     options = ["--filter=blob:none"] if partial else []
     site = Site(remote, remote.clone(tmp_path / "repos/course", *options))

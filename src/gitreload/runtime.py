@@ -21,6 +21,7 @@ from gitreload.authority import Authority
 from gitreload.checkouts import Checkouts
 from gitreload.engines import Engine
 from gitreload.engines.embedded import EmbeddedEngine
+from gitreload.housekeeping import Housekeeper
 from gitreload.importers.git_add_course import GitAddCourse
 from gitreload.keeper import Keeper
 from gitreload.ledger import Ledger, LedgerUnavailable
@@ -188,6 +189,8 @@ class Runtime:
         self._spawn(self._keeper.run, "keeper")
         reconciler = Reconciler(ledger, lambda: self._tools, engine.wake, self._stopping)
         self._spawn(reconciler.run, "reconciler")
+        housekeeper = Housekeeper(ledger, lambda: self._tools, engine.wake, self._stopping)
+        self._spawn(housekeeper.run, "housekeeper")
         self.trouble = None
 
     def _lead(self) -> None:

@@ -38,6 +38,8 @@ __all__ = [
 # The first that joins small packs alone (repack --geometric); settings by the environment
 # (GIT_CONFIG_COUNT) came with 2.31.
 OLDEST = (2, 32)
+# Every git command opens all packs. They are joined before while a checkout is idle: `tidying`.
+MOST_PACKS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
-    git.join_packs()
+    git.join_packs(MOST_PACKS)
     return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
 
 

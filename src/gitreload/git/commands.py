@@ -22,9 +22,6 @@ from gitreload.process import Completed, Runner, user_name
 from gitreload.remotes import mask, protocol
 from gitreload.visible import visible
 
-# Every git command opens all of them.
-MOST_PACKS = 10
-
 # Of so many names it is found out whether they are in the way.
 _MOST_NAMES = 200
 _STATUS = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
@@ -307,14 +304,14 @@ class Git:
         done = self.run("rev-list", "--count", f"{revision}..{later}", quiet=True)
         return int(text(done)) if done.ok else None
 
-    def join_packs(self) -> None:
-        """Join the small packs that fetches left, once there are many of them.
+    def join_packs(self, most: int) -> None:
+        """Join the small packs that fetches left, once there are more than `most`.
 
         Each fetch adds one, and git's own housekeeping, which takes its time, is off. What goes
         wrong here is told, and changes nothing for the update.
         """
         with files_used(self.place):
-            if self.files.packs() <= MOST_PACKS:
+            if self.files.packs() <= most:
                 return
         try:
             self.check(self.run("repack", "--geometric=2", "-d", "-l", "-q"))
