@@ -74,7 +74,7 @@ class Work:
 
     def update(self) -> Revisions:
         """Bring the checkout to its tip; raises `Postponed` where the remote lags behind."""
-        self._check()
+        self._check_importer()
         wanted, lags = self._job.wanted, self._job.lags
         may_lag = wanted is not None and lags < len(LAG_SECONDS)
         try:
@@ -98,7 +98,7 @@ class Work:
             raise Postponed(why, LAG_SECONDS[lags], lags + 1)
         return Revisions(updated.before, updated.after)
 
-    def _check(self) -> None:
+    def _check_importer(self) -> None:
         if self._build is not None and self._job.action is Action.IMPORT:
             name = self._checkout.directory
             raise PermanentError(

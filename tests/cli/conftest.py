@@ -143,6 +143,10 @@ class Book:
         self.ledger.succeed(claimed, Revisions(OLD, NEW), Done(Imported("Org/c/run", "0")))
         claimed.lock.release()
 
+    def skip(self, claimed: Claimed, why: str) -> None:
+        self.ledger.succeed(claimed, Revisions(OLD, NEW), Done(skipped=why))
+        claimed.lock.release()
+
     def fail(self, claimed: Claimed, error: str = "course.xml is missing") -> None:
         self.ledger.fail(claimed, error, None)
         claimed.lock.release()

@@ -219,7 +219,7 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (two_problems, ["list", "jobs", "config", "serve", "worker"]),
     (no_repodir, ["list", "sync course", "sync --all"]),
     (no_checkouts, ["list", "list --json", "sync --all", "send --url http://localhost:1"]),
-    (nothing, ["sync", "sync --all course", "sync course --update --force"]),
+    (nothing, ["sync", "sync --all course"]),
     (nothing, ["sync coarse", "sync unlike", "sync /srv/elsewhere", "sync .."]),
     (detached, ["sync detached", "sync detached course"]),
     (all_detached, ["sync --all"]),

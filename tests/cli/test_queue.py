@@ -73,6 +73,14 @@ class TestJobs:
         assert queued.tzinfo is not None
         assert queued <= datetime.fromisoformat(job["finished_at"])
 
+    def test_one_that_had_nothing_to_do_says_why(self, host: Host, book: Book) -> None:
+        host.done("sync", "course", "--update", "--force")
+        book.skip(book.begin(), "nothing below PATHS changed since 1f1f1f1f1f1f")
+        assert "succeeded, skipped" in host.done("jobs")
+        assert "succeeded, skipped" in host.done("list")
+        assert "nothing below PATHS changed since 1f1f1f1f1f1f" in host.done("show", "1")
+        assert "update, forced" in host.done("show", "1")
+
     def test_one_that_keeps_failing_says_so(self, host: Host, book: Book) -> None:
         host.done("sync", "course")
         book.try_again(book.begin(), failing=True)

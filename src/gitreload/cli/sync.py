@@ -46,7 +46,8 @@ def sync(
         bool, typer.Option("--update", help="Only update the files, do not import.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Import even where nothing has changed.")
+        bool,
+        typer.Option("--force", help="Build, import and run AFTER even where nothing has changed."),
     ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end; exit with 1 at the first failure.")
@@ -61,8 +62,6 @@ def sync(
         raise UsageError("--all takes every checkout: leave it away, or the names")
     if not directories and not every:
         raise UsageError("name the checkouts to sync, or take every one with --all")
-    if update and force:
-        raise UsageError("--force is about imports, and --update makes none: leave one away")
     loaded = config.load()
     checkouts = _chosen(loaded.settings, directories)
     action = Action.UPDATE if update else Action.IMPORT
