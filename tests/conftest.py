@@ -67,3 +67,11 @@ def bench(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Bench]
     made = Bench(tmp_path, empty_ledger, remote)
     yield made
     made.ledger.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests tell of themselves, which the workers of xdist cannot."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from gitreload.model import Action, State
 from helpers import Remote, git
@@ -113,7 +112,7 @@ def test_after_a_month_all_is_at_its_tip(
     tmp_path: Path,
     empty_ledger: Path,
     calls: list[set[str]],
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     host = Host(tmp_path, empty_ledger)
     began = host.now
@@ -127,11 +126,11 @@ def test_after_a_month_all_is_at_its_tip(
     assert host.importer.imported[-1] == ("course0", host.head("course0"))
     assert all(job.state is not State.QUEUED for job in host.ledger.find_jobs())
     rounds = (host.now - began) / (MINUTES * 60) + month.restarts + 1
-    with capsys.disabled():
-        print(
-            f"\n{month.commits} pushes, {month.restarts} restarts, {rounds:.0f} rounds at most, "
-            f"{len(calls)} ls-remote for {COURSES} remotes"
-        )
+    record_property(
+        "told",
+        f"{month.commits} pushes, {month.restarts} restarts, {rounds:.0f} rounds at most: "
+        f"{len(calls)} ls-remote for {COURSES} remotes",
+    )
     assert len(calls) <= rounds * COURSES
     host.reconciler.leave()
     host.ledger.close()
