@@ -247,6 +247,22 @@ class TestRollback:
         update(bench)
         assert after.revisions() == [first, second, first, second]
 
+    def test_after_a_failure_it_is_owed_for_what_it_ran_for_before(
+        self, bench: Bench, after: After
+    ) -> None:
+        # It may have done half of its work for the revision that is left.
+        bench.configured(AFTER=[str(after.script)], PUBLISH=True)
+        first = update(bench).to_revision
+        bench.remote.commit({"a": "1\n"})
+        after.broken.touch()
+        update(bench)
+        bench.ledger.hold(bench.checkout())
+        published(bench).roll_back()
+        bench.ledger.owe_after_rollback(bench.checkout(), 0)
+        after.broken.unlink()
+        assert bench.run().only_after
+        assert after.revisions() == [first, first]
+
     def test_back_and_forth_owes_nothing(
         self, bench: Bench, after: After, rolled_back: tuple[str, str]
     ) -> None:
