@@ -19,6 +19,7 @@ class Site:
         self.log: list[str] = []
         self.children: list[Group] = []
         self.url: str | None = None
+        self.tags: str | None = None
 
     def checkout(self, branch: str = "main", follows: str | None = None) -> Checkout:
         # Read without more of git's files than this one, as some of them may be damaged.
@@ -32,6 +33,7 @@ class Site:
             branch=branch,
             follows=follows or branch,
             url=self.url,
+            tags=self.tags,
         )
 
     def update(

@@ -33,8 +33,8 @@ class Counting(Checkouts):
     hang: threading.Event | None = None
     error: Exception | None = None
 
-    def __init__(self, repodir: Path) -> None:
-        super().__init__(repodir, {})
+    def __init__(self, repodir: Path, tags: str | None = None) -> None:
+        super().__init__(repodir, {}, tags={"course": tags} if tags else {})
         self.looks: list[float] = []
 
     def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
@@ -376,6 +376,34 @@ def test_what_no_checkout_follows_is_ignored_with_the_reason(
     receipt = desk.receipt(desk.push(ref, deleted=deleted))
     assert (receipt.outcome, receipt.cloned, receipt.jobs) == (Outcome.IGNORED, True, ())
     assert reason in receipt.message
+
+
+@pytest.mark.parametrize(
+    ("ref", "deleted", "reason"),
+    [
+        ("refs/heads/main", False, "course follows tags v*, not main"),
+        ("refs/heads/v1", False, "course follows tags v*, not v1"),
+        ("refs/tags/x1", False, "course follows tags v*, not the tag x1"),
+        ("refs/tags/v1.lock", False, "course follows tags v*, not the tag v1.lock"),
+        ("refs/heads/v1", True, "the branch v1 was deleted"),
+        ("refs/pull/1/head", False, "refs/pull/1/head is not a branch"),
+    ],
+)
+def test_a_checkout_that_follows_tags_takes_nothing_else(
+    desk: Desk, ref: str, deleted: bool, reason: str
+) -> None:
+    desk.checkouts = Counting(desk.repodir, tags="v*")
+    receipt = desk.receipt(desk.push(ref, deleted=deleted))
+    assert (receipt.outcome, receipt.jobs) == (Outcome.IGNORED, ())
+    assert receipt.message == f"ignored: {reason}"
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_tag_that_comes_or_goes_acts_on_what_follows_it(desk: Desk, deleted: bool) -> None:
+    desk.checkouts = Counting(desk.repodir, tags="v*")
+    receipt = desk.receipt(desk.push(), desk.push("refs/tags/v1", deleted=deleted))
+    assert receipt.outcome is Outcome.QUEUED
+    assert receipt.message == "queued update of course at the tag v1"
 
 
 def test_two_refs_that_lead_to_one_checkout_make_one_job(desk: Desk) -> None:

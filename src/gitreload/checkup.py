@@ -48,15 +48,18 @@ class Problem:
 class Checkup:
     """What was found. None is what could not be told.
 
-    `behind` is how many commits it lacks; None also where they are not fetched yet. `clean` tells
-    that an update would take nothing away. `free_bytes` is the room on its disk. `key` is what it
-    is fetched with of its own, with the fingerprint of an SSH_KEY.
+    `tags` is the pattern of the tags that it follows instead of the branch `follows`, `tag` the
+    newest of them at the remote. `behind` is how many commits it lacks; None also where they are
+    not fetched yet. `clean` tells that an update would take nothing away. `free_bytes` is the room
+    on its disk. `key` is what it is fetched with of its own, with the fingerprint of an SSH_KEY.
     """
 
     directory: str
     path: str
     origin: str | None
     follows: str | None
+    tags: str | None
+    tag: str | None
     revision: str | None
     tip: str | None
     behind: int | None
@@ -112,7 +115,7 @@ def checkup(
     if clean is False:
         problems.append(Problem("changes", _changes(checkout)))
     if seen.tip is not None:
-        problems += _lag_problems(checkout, head, seen.tip, behind, record)
+        problems += _lag_problems(seen, head, seen.tip, behind, record)
     if record is not None:
         problems += _ledger_problems(record, now)
     if hooks is not None:
@@ -122,6 +125,8 @@ def checkup(
         path=checkout.path,
         origin=mask(checkout.origin) if checkout.origin else None,
         follows=checkout.follows,
+        tags=checkout.tags,
+        tag=seen.tag,
         revision=head,
         tip=seen.tip,
         behind=behind,
@@ -193,7 +198,7 @@ def _changes(checkout: Checkout) -> str:
 
 
 def _lag_problems(
-    checkout: Checkout,
+    seen: Seen,
     head: str | None,
     tip: str,
     behind: int | None,
@@ -204,14 +209,14 @@ def _lag_problems(
     # What is being done about it is no problem, and what has failed is told of the job.
     if job is not None and job.state not in (State.SUCCEEDED, State.CANCELLED) and action is None:
         return
+    checkout = seen.checkout
     name = visible(checkout.directory)
     asked = record.action if record and record.action else Action.UPDATE
     quoted = visible(shlex.quote(checkout.directory))
     sync = f"gitreload sync {'--update ' if asked is Action.UPDATE else ''}{quoted}"
     if head != tip:
-        yield Problem(
-            "behind", f"{name} is {_distance(behind)} {tip[:12]}, its branch's tip: {sync}"
-        )
+        tag = f"the newest tag, {visible(seen.tag)}" if seen.tag else "its branch's tip"
+        yield Problem("behind", f"{name} is {_distance(behind)} {tip[:12]}, {tag}: {sync}")
     elif action is not None:
         yield Problem("behind", f"{name} is at {tip[:12]}, but its {action} is still owed: {sync}")
 

@@ -118,7 +118,9 @@ class Checkout:
     URL as configured, `url` what git's `insteadOf` rules make of it, its user and password masked
     (None where nobody looked); `identities` are the canonical forms under which a payload may name
     it. `branch` is what `HEAD` names (None when detached), `follows` the branch of the remote that
-    it tracks. `problem` says why it cannot be followed, with the cure; None when all is well.
+    it tracks; where `tags` is set, it follows the newest of the tags with this pattern instead, and
+    `branch` is brought there. `problem` says why it cannot be followed, with the cure; None when
+    all is well.
     """
 
     directory: str
@@ -130,6 +132,12 @@ class Checkout:
     aliases: tuple[str, ...] = ()
     problem: str | None = None
     url: str | None = None
+    tags: str | None = None
+
+    @property
+    def followed(self) -> str:
+        """What it follows, for people: the name of a branch, or the pattern of tags."""
+        return f"tags {self.tags}" if self.tags is not None else self.follows or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,11 @@ import msgspec
 
 from gitreload.authority import Grant
 from gitreload.checkouts import Checkouts, Match, RepodirError
+from gitreload.checkouts.match import ref_shown
 from gitreload.ledger import Arrival, Entry, Ledger, LedgerUnavailable, Recorded, Target
 from gitreload.ledger.group import GroupCommit, Stopped
 from gitreload.model import Outcome, Push
+from gitreload.refs import TAGS
 from gitreload.remotes import mask
 from gitreload.second_look import Reached, SecondLook, kind
 from gitreload.visible import shown
@@ -231,7 +233,7 @@ class Receiver:
 class Resolved(msgspec.Struct, frozen=True, gc=False):
     """What to record for an arrival, whether its repository is cloned here, and what is near.
 
-    `missed`: no checkout follows a branch that was pushed, as far as is known without a look.
+    `missed`: no checkout follows what was pushed, as far as is known without a look.
     `answer` is what the sender is told, where the record says more: of the other checkouts here.
     """
 
@@ -244,11 +246,12 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
 
 def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
     """What each arrival reaches, with one glance for all; raises RepodirError."""
+    tags = checkouts.follow_tags
     wanted = [
-        (index, push, (push.urls, push.branch or ""))
+        (index, push, (push.urls, push.ref))
         for index, one in enumerate(asked)
         for push in one.arrival.delivery.pushes
-        if _not_followed(push) is None
+        if _not_followed(push, tags=tags) is None
     ]
     # In a storm most pushes ask for the same.
     queries = list(dict.fromkeys(query for _, _, query in wanted))
@@ -257,7 +260,7 @@ def resolve(asked: Sequence[Asked], checkouts: Checkouts) -> list[Resolved]:
     found: dict[int, list[tuple[Push, Match]]] = {}
     for index, push, query in wanted:
         found.setdefault(index, []).append((push, matches[query]))
-    return [_resolved(one, found.get(index, ())) for index, one in enumerate(asked)]
+    return [_resolved(one, found.get(index, ()), tags=tags) for index, one in enumerate(asked)]
 
 
 def _every_name(matches: Iterable[Match]) -> Iterator[str]:
@@ -267,8 +270,13 @@ def _every_name(matches: Iterable[Match]) -> Iterator[str]:
             yield from checkout.aliases
 
 
-def _not_followed(push: Push) -> str | None:
-    """Why no checkout can follow this push; None where one may."""
+def _not_followed(push: Push, *, tags: bool) -> str | None:
+    """Why no checkout can follow this push; None where one may. `tags`: some follow tags.
+
+    Of a tag that is gone the newest that is left takes the place, so its deletion is not ignored.
+    """
+    if tags and push.ref.startswith(TAGS):
+        return None
     if push.branch is None:
         return f"{shown(push.ref)} is not a branch"
     if push.deleted:
@@ -276,7 +284,7 @@ def _not_followed(push: Push) -> str | None:
     return None
 
 
-def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]]) -> Resolved:
+def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]], *, tags: bool) -> Resolved:
     arrival, grant = asked.arrival, asked.grant
     delivery = arrival.delivery
     if delivery.ping:
@@ -295,7 +303,7 @@ def _resolved(asked: Asked, told: Sequence[tuple[Push, Match]]) -> Resolved:
     cloned = not found or any(match.known for _, match in found)
     if grant is not None and not cloned and (why := _refused(grant, told)) is not None:
         return Resolved(Entry(arrival, outcome=Outcome.REFUSED, detail=why), missed)
-    reasons = [why for push in delivery.pushes if (why := _not_followed(push))]
+    reasons = [why for push in delivery.pushes if (why := _not_followed(push, tags=tags))]
     reasons += [reason for _, match in found for reason in match.reasons]
     if not cloned:
         reasons.append("this repository is not cloned here")
@@ -315,7 +323,9 @@ def _refused(grant: Grant, told: Sequence[tuple[Push, Match]]) -> str | None:
 
 
 def _reached(targets: Iterable[Target]) -> str:
-    return _told([f"{each.checkout.directory} at {each.push.branch}" for each in targets], ", ")
+    return _told(
+        [f"{each.checkout.directory} at {ref_shown(each.push.ref)}" for each in targets], ", "
+    )
 
 
 def _told(facts: Sequence[str], between: str) -> str:

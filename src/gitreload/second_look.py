@@ -109,9 +109,7 @@ class SecondLook:
         """Takes out of `noted` what is done: what is left when this raises is to be repeated."""
         checkouts = self._checkouts()
         checkouts.look()
-        matches = checkouts.match_many(
-            [(each.push.urls, each.push.branch or "") for each in noted.values()]
-        )
+        matches = checkouts.match_many([(each.push.urls, each.push.ref) for each in noted.values()])
         reached: dict[int, set[str]] = {}
         for (alike, each), match in zip(list(noted.items()), matches, strict=True):
             allowed = match if each.grant is None else match.only(each.grant.allows)

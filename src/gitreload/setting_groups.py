@@ -130,6 +130,11 @@ class RepoSettings(Group):
     remotes: tuple[types.RemoteUrl, ...] = Field(
         default=(), description="Further URLs of repositories whose pushes count for this checkout."
     )
+    ref: types.TagPattern = Field(
+        default=None,
+        description="The tags that are followed instead of the branch, such as `v*`: the newest "
+        "version of them; see below.",
+    )
     clean: types.Clean = Field(
         default="untracked",
         description="What an update removes: `none`, `untracked` files (ignored ones stay), or "

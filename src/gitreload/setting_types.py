@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gitreload import remotes
+from gitreload import refs, remotes
 from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
 from gitreload.github_api import api_base
 from gitreload.github_app import GitHubApp
@@ -439,6 +439,10 @@ Glob = Annotated[
         'what git can find in a repository, such as "course", "grading/**/*.py" or "!docs", '
         "relative to its top"
     ),
+]
+TagPattern = Annotated[
+    Annotated[_Plain, _only(refs.is_pattern)] | None,
+    Form('the name of a tag in which * and ? may stand, such as "v*", or null'),
 ]
 Clean = Annotated[Literal["none", "untracked", "ignored"], Form('"none", "untracked" or "ignored"')]
 Depth = Annotated[

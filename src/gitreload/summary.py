@@ -110,4 +110,4 @@ def _tell_checkouts(settings: Settings, found: tuple[Checkout, ...]) -> None:
 
 
 def followed(checkout: Checkout) -> str:
-    return f"{checkout.directory} ← {mask(checkout.origin or '')} ({checkout.follows})"
+    return f"{checkout.directory} ← {mask(checkout.origin or '')} ({checkout.followed})"

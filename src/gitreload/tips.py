@@ -1,4 +1,4 @@
-"""Where the branches that checkouts follow are at their remotes: `git ls-remote`, once a remote."""
+"""Where the branches and tags that checkouts follow are at their remotes: one `ls-remote` each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from gitreload.config import Settings
-from gitreload.git import Access, Git
+from gitreload.git import Access, Git, following
 from gitreload.model import Checkout, GitreloadError, Interrupted
 from gitreload.process import Runner
 from gitreload.remotes import canonical
@@ -20,11 +20,15 @@ PARALLEL = 8
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a checkout's remote says of the branch that it follows: its tip, or an error."""
+    """What a checkout's remote says of what it follows: its tip, or an error.
+
+    `tag` is the newest of the tags that it follows, None where it follows a branch.
+    """
 
     checkout: Checkout
     tip: str | None = None
     error: GitreloadError | None = None
+    tag: str | None = None
 
 
 def by_remote(checkouts: Iterable[Checkout], settings: Settings) -> list[list[Checkout]]:
@@ -56,7 +60,7 @@ def look(
 
 
 def ask(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> list[Seen]:
-    """What their one remote says of the branches of these checkouts; raises `Interrupted` only.
+    """What their one remote says of all that these checkouts follow; raises `Interrupted` only.
 
     It is asked from the first of them that can be used, with the configuration of git there.
     """
@@ -70,15 +74,17 @@ def ask(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> li
     if not usable:
         return seen
     try:
-        tips = usable[0][1].tips({checkout.follows or "" for checkout, _ in usable})
+        refs = following.listed(usable[0][1], [checkout for checkout, _ in usable])
     except Interrupted:
         raise
     except GitreloadError as error:
         return seen + [Seen(checkout, error=error) for checkout, _ in usable]
     for checkout, git in usable:
-        tip = tips.get(checkout.follows or "")
-        gone = git.branch_gone() if tip is None else None
-        seen.append(Seen(checkout, tip, gone))
+        tip = following.tip(checkout, refs)
+        if tip is None:
+            seen.append(Seen(checkout, error=git.gone()))
+        else:
+            seen.append(Seen(checkout, tip.revision, tag=tip.tag))
     return seen
 
 

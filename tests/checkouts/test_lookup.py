@@ -174,7 +174,7 @@ class TestMatching:
         fabricate(repodir / "b", branch="devel")
         checkouts.look()
         read.clear()
-        queries = [([URL], branch) for branch in ("main", "devel", "main", "devel")]
+        queries = [([URL], f"refs/heads/{branch}") for branch in ("main", "devel", "main", "devel")]
         matches = checkouts.match_many(queries)
         assert [match.found[0].directory for match in matches] == ["a", "b", "a", "b"]
         assert max(read.count(path) for path in read) <= 2  # one look, one check
@@ -594,7 +594,7 @@ def test_a_thousand_checkouts(checkouts: Checkouts, repodir: Path) -> None:
         config = f'[remote "origin"]\n\turl = https://example.org/org/{number // 4}.git\n'
         folder.joinpath("config").write_text(config)
     assert len(checkouts.all()) == 1_000
-    queries = [([f"git@example.org:org/{number}"], "main") for number in range(250)]
+    queries = [([f"git@example.org:org/{number}"], "refs/heads/main") for number in range(250)]
     matches = checkouts.match_many(queries)
     assert {len(match.found) for match in matches} == {4}
     assert len({each.path for match in matches for each in match.found}) == 1_000

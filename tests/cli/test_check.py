@@ -77,6 +77,8 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "path": str(host.repodir / "course"),
         "origin": host.remote.url,
         "follows": "main",
+        "tags": None,
+        "tag": None,
         "revision": head,
         "tip": head,
         "behind": 0,
@@ -86,6 +88,20 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "problems": [],
         "ok": True,
     }
+
+
+def test_one_that_follows_tags(host: Host) -> None:
+    host.configure(REPOS={"course": {"REF": "v*"}})
+    code, out, _ = check(host)
+    assert (code, "no tag v*, which course follows, is at" in out) == (1, True)
+    git("push", "-q", "origin", "HEAD:refs/tags/v1", cwd=host.remote.work)
+    head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
+    told = f"course: all is well, at the tip of the tags v* (v1), {head[:12]}\n"
+    assert check(host) == (0, told, "")
+    tip = host.remote.commit({"a": "new"})
+    git("push", "-q", "origin", "HEAD:refs/tags/v2", cwd=host.remote.work)
+    code, out, _ = check(host)
+    assert (code, f"{tip[:12]}, the newest tag, v2: gitreload sync" in out) == (1, True)
 
 
 def test_several_with_a_line_for_each_problem(host: Host) -> None:

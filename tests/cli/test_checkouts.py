@@ -17,7 +17,7 @@ class TestList:
     def test_before_anything_ran(self, host: Host) -> None:
         [heads, row] = [line.split() for line in host.done("list").splitlines()]
         head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
-        assert heads == ["CHECKOUT", "REMOTE", "BRANCH", "REVISION"]
+        assert heads == ["CHECKOUT", "REMOTE", "FOLLOWS", "REVISION"]
         assert row == ["course", host.remote.url, "main", head[:12]]
         assert not host.state_dir.exists()
 
@@ -59,6 +59,16 @@ class TestList:
         book.ledger.note_tips([(checkout, None, "the remote is away")])
         assert "the remote is away" in host.done("list")
 
+    def test_one_that_follows_tags(self, host: Host) -> None:
+        host.configure(REPOS={"course": {"REF": "v*"}})
+        course = host.repodir / "course"
+        assert "tags v*" in host.done("list")
+        for name in ("x9", "v1", "v2"):
+            git("tag", "-a", "-m", "release", name, cwd=course)
+        assert "tags v* (v2)" in host.done("list")
+        [listed] = host.json("list")
+        assert (listed["tags"], listed["tag"]) == ("v*", "v2")
+
     def test_a_problem_is_marked_and_credentials_are_not_shown(self, host: Host) -> None:
         course = host.repodir / "course"
         git("remote", "set-url", "origin", "https://ada:sesame@git.example/a/b.git", cwd=course)
@@ -99,14 +109,14 @@ class TestWidth:
 
     def test_a_wide_terminal_has_a_table(self, host: Host) -> None:
         [heads, row] = self.on_a_terminal(host, 300).splitlines()
-        assert heads.split() == ["CHECKOUT", "REMOTE", "BRANCH", "REVISION"]
+        assert heads.split() == ["CHECKOUT", "REMOTE", "FOLLOWS", "REVISION"]
         assert row.split()[:3] == ["course", host.remote.url, "main"]
 
     def test_a_narrow_one_has_a_block_for_each_checkout(self, host: Host) -> None:
         host.clone("a-directory-with-a-long-name")
         blocks = self.on_a_terminal(host, 30).split("\n\n")
         assert [block.splitlines()[:3] for block in blocks] == [
-            [f"checkout  {name}", f"remote    {host.remote.url}", "branch    main"]
+            [f"checkout  {name}", f"remote    {host.remote.url}", "follows   main"]
             for name in ("a-directory-with-a-long-name", "course")
         ]
 

@@ -155,13 +155,13 @@ def host(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Host]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """The branches that each call of a remote asks for."""
+    """The branches, and patterns of tags, that each call of a remote asks for."""
     made: list[set[str]] = []
-    tips = Git.tips
+    listed = Git.listed
 
-    def counted(git: Git, branches: set[str]) -> dict[str, str]:
-        made.append(set(branches))
-        return tips(git, branches)
+    def counted(git: Git, branches: list[str], tags: list[str]) -> dict[str, str]:
+        made.append({*branches, *tags})
+        return listed(git, branches, tags)
 
-    monkeypatch.setattr(Git, "tips", counted)
+    monkeypatch.setattr(Git, "listed", counted)
     return made

@@ -140,13 +140,13 @@ class TestCatchingUp:
         host.sync()
         host.work()
         tip = remote.commit({"a": "new\n"})
-        tips = Git.tips
+        listed = Git.listed
 
-        def pushed(git: Git, branches: set[str]) -> dict[str, str]:
+        def pushed(git: Git, branches: list[str], tags: list[str]) -> dict[str, str]:
             host.push(remote, tip, Action.UPDATE)
-            return tips(git, branches)
+            return listed(git, branches, tags)
 
-        monkeypatch.setattr(Git, "tips", pushed)
+        monkeypatch.setattr(Git, "listed", pushed)
         host.round()
         assert host.queued() == [("course", Action.UPDATE, Reason.PUSH)]
 
@@ -155,6 +155,62 @@ class TestCatchingUp:
         host.work()
         host.push(remote, remote.commit({"a": "unwanted\n"}))
         host.ledger.cancel(host.ledger.unfinished()[0])
+        host.round()
+        assert host.queued() == []
+
+
+class TestTags:
+    @pytest.fixture(autouse=True)
+    def _followed(self, host: Host) -> None:
+        host.configure(REPOS='{"course": {"REF": "v*"}}')
+
+    def test_a_tag_that_nobody_announced_is_found(self, host: Host, remote: Remote) -> None:
+        git("push", "-q", "origin", "HEAD:refs/tags/v1", cwd=remote.work)
+        host.sync()
+        host.work()
+        tagged = remote.commit({"a": "new\n"})
+        host.round()
+        assert host.queued() == []
+        git("tag", "-a", "-m", "new", "v2", cwd=remote.work)
+        git("push", "-q", "origin", "v2", cwd=remote.work)
+        host.round()
+        assert host.queued() == [("course", Action.IMPORT, Reason.RECONCILE)]
+        host.work()
+        assert host.head() == tagged
+        host.round()
+        assert host.queued() == []
+
+    def test_branches_and_tags_are_asked_for_at_once(
+        self, host: Host, remote: Remote, calls: list[set[str]]
+    ) -> None:
+        remote.clone(host.repodir / "beside")
+        git("push", "-q", "origin", "HEAD:refs/tags/v1", cwd=remote.work)
+        tip = remote.commit({"a": "new\n"})
+        host.round()
+        assert calls == [{"main", "v*"}]
+        host.work()
+        assert (host.head("beside"), host.head()) != (tip, tip)
+        assert host.head("beside") == tip
+
+    def test_no_tag_is_told(
+        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.round()
+        assert f"no tag v*, which course follows, is at {remote.url}" in caplog.text
+
+    def test_unasked_it_goes_from_tag_to_tag_but_keeps_what_is_only_here(
+        self, host: Host, remote: Remote
+    ) -> None:
+        git("checkout", "-q", "--orphan", "beside", cwd=remote.work)
+        beside = remote.commit({"a": "beside\n"}, branch="beside")
+        git("push", "-q", "origin", "HEAD:refs/tags/v1", cwd=remote.work)
+        host.round()
+        host.work()
+        assert host.head() == beside
+        clone = host.repodir / "other"
+        remote.clone(clone)
+        git("commit", "-q", "--allow-empty", "-m", "mine", cwd=clone)
+        host.configure(REPOS='{"other": {"REF": "v*"}, "course": {"REF": "v*"}}')
         host.round()
         assert host.queued() == []
 

@@ -41,11 +41,15 @@ class _Entry:
 class Index:
     """Not thread-safe; but a copy may look while it is in use, since a look makes all tables anew.
 
-    `remotes` are further URLs of a checkout, by its directory.
+    `remotes` are further URLs of a checkout, by its directory, `tags` the pattern that it follows.
     """
 
     def __init__(
-        self, repodir: Path, remotes: Mapping[str, Sequence[str]], identities: Identities
+        self,
+        repodir: Path,
+        remotes: Mapping[str, Sequence[str]],
+        identities: Identities,
+        tags: Mapping[str, str],
     ) -> None:
         self._repodir = str(repodir)
         self._root = ""
@@ -54,6 +58,7 @@ class Index:
             for directory, urls in remotes.items()
         }
         self._identities = identities
+        self._tags = tags
         self._entries: dict[str, _Entry] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
 
@@ -180,6 +185,7 @@ class Index:
             aliases=aliases,
             problem=problem and f"{visible(directory)} {problem}",
             url=url,
+            tags=self._tags.get(directory),
         )
         return _Entry(checkout, reading.evidence)
 

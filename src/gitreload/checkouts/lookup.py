@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from gitreload.checkouts.identities import Identities
 from gitreload.checkouts.index import Index
 from gitreload.checkouts.match import Match, Wanted, by_name, matches
 from gitreload.model import Checkout
+from gitreload.refs import HEADS
 from gitreload.settings import Settings
 
 
 class Checkouts:
     """The checkouts below `repodir`. Any thread may ask, at any time.
 
-    `remotes` has further URLs by directory: what `REPOS.<dir>.REMOTES` says. Every method reads
+    `remotes` has further URLs by directory: what `REPOS.<dir>.REMOTES` says; `tags` the patterns
+    of tags that are followed, what `REPOS.<dir>.REF` says. Every method reads
     files and may take as long as the file system does; the first look at 10,000 checkouts takes
     about a second. Every method raises RepodirError where `repodir` cannot be listed.
     """
@@ -28,8 +31,10 @@ class Checkouts:
         repodir: Path,
         remotes: Mapping[str, Sequence[str]],
         identities: Identities | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._index = Index(repodir, remotes, identities or Identities())
+        self._index = Index(repodir, remotes, identities or Identities(), tags)
+        self.follow_tags = bool(tags)
         self._lock = threading.Lock()
         # A look makes an index beside the one in use, so that matching waits for none.
         self._looking = threading.Lock()
@@ -37,22 +42,23 @@ class Checkouts:
 
     @classmethod
     def of(cls, settings: Settings) -> Checkouts:
-        """Those that the configuration tells of: `REPODIR`, and `REPOS.<dir>.REMOTES`."""
+        """Those that the configuration tells of: `REPODIR`, and `REMOTES` and `REF` of `REPOS`."""
         remotes = {name: repo.remotes for name, repo in settings.repos.items() if repo.remotes}
-        return cls(settings.repodir, remotes)
+        tags = {name: repo.ref for name, repo in settings.repos.items() if repo.ref is not None}
+        return cls(settings.repodir, remotes, tags=tags)
 
     def match(self, urls: Sequence[str], branch: str) -> Match:
         """What a push of `branch` to the repository with these URLs means here."""
-        return self.match_many([(urls, branch)])[0]
+        return self.match_many([(urls, f"{HEADS}{branch}")])[0]
 
     def match_many(self, queries: Sequence[tuple[Sequence[str], str]]) -> list[Match]:
-        """`match` for several pushes (URLs and branch).
+        """`match` for several pushes: of each its URLs and the full ref.
 
         Sees whatever changed in the checkouts of these repositories. New clones, and others that
         were given such a remote a moment ago, are seen only after `look`: whoever wants these too
         calls that, and asks again.
         """
-        wanted = [Wanted.of(urls, branch) for urls, branch in queries]
+        wanted = [Wanted.of(urls, ref) for urls, ref in queries]
         if self._index.moved():
             self.look()
         with self._lock:

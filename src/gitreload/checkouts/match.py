@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gitreload.model import Checkout
+from gitreload.refs import HEADS, TAGS, fits
 from gitreload.remotes import MAX_URL, canonical, mask
 from gitreload.visible import shown
 
@@ -18,12 +19,12 @@ MOST_NEAR = 5
 class Match:
     """What a push means here.
 
-    `found` are the checkouts that follow the pushed `branch`, `others` further ones of its
+    `found` are the checkouts that follow the pushed `ref`, `others` further ones of its
     repository. `near` tells, where nothing is `known`, which checkouts only have the same name: a
     sentence each, with the URL that was pushed to.
     """
 
-    branch: str
+    ref: str
     found: tuple[Checkout, ...] = ()
     others: tuple[Checkout, ...] = ()
     near: tuple[str, ...] = ()
@@ -36,7 +37,7 @@ class Match:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why those that are not `found` are not touched."""
-        return tuple(_reason(each, self.branch) for each in self.others[:MOST_REASONS])
+        return tuple(_reason(each, self.ref) for each in self.others[:MOST_REASONS])
 
     def only(self, allowed: Callable[[Checkout], bool]) -> Match:
         """What is left of it where all others must neither be touched nor told of."""
@@ -53,13 +54,13 @@ class Wanted:
 
     urls: tuple[str, ...]
     identities: frozenset[str]
-    branch: str
+    ref: str
 
     @classmethod
-    def of(cls, urls: Sequence[str], branch: str) -> Wanted:
+    def of(cls, urls: Sequence[str], ref: str) -> Wanted:
         # What is longer is no URL, and not worth remembering.
         short = tuple(url for url in urls if len(url) <= MAX_URL)
-        return cls(short, _identities(short), branch)
+        return cls(short, _identities(short), ref)
 
     def near(self, named: Mapping[str, list[Checkout]]) -> tuple[str, ...]:
         """What to tell of those that may be meant: 0.2 went by the name alone."""
@@ -67,7 +68,7 @@ class Wanted:
         for url in self.urls:
             identity = canonical(url)
             for checkout in named.get(_last_part(identity), ()) if identity else ():
-                misses.setdefault(checkout.path, _near_miss(checkout, mask(url), self.branch))
+                misses.setdefault(checkout.path, _near_miss(checkout, mask(url), self.ref))
         return tuple(misses.values())[:MOST_NEAR]
 
 
@@ -104,25 +105,36 @@ def _match(push: Wanted, known: Mapping[str, list[Checkout]]) -> Match:
         for checkout in known.get(identity, ())
     }.values()
     return Match(
-        push.branch,
-        found=tuple([each for each in checkouts if _follows(each, push.branch)]),
-        others=tuple([each for each in checkouts if not _follows(each, push.branch)]),
+        push.ref,
+        found=tuple([each for each in checkouts if _follows(each, push.ref)]),
+        others=tuple([each for each in checkouts if not _follows(each, push.ref)]),
     )
 
 
-def _follows(checkout: Checkout, branch: str) -> bool:
-    return checkout.problem is None and checkout.follows == branch
+def ref_shown(ref: str) -> str:
+    """A pushed ref, for people: a branch by its name."""
+    if ref.startswith(TAGS):
+        return f"the tag {shown(ref.removeprefix(TAGS))}"
+    return shown(ref.removeprefix(HEADS))
 
 
-def _reason(checkout: Checkout, branch: str) -> str:
+def _follows(checkout: Checkout, ref: str) -> bool:
+    if checkout.problem is not None:
+        return False
+    if checkout.tags is None:
+        return ref == f"{HEADS}{checkout.follows}"
+    return ref.startswith(TAGS) and fits(ref.removeprefix(TAGS), checkout.tags)
+
+
+def _reason(checkout: Checkout, ref: str) -> str:
     if checkout.problem is not None:
         return checkout.problem
-    follows = checkout.follows or "nothing"
-    return f"{shown(checkout.directory)} follows {shown(follows)}, not {shown(branch)}"
+    return f"{shown(checkout.directory)} follows {shown(checkout.followed)}, not {ref_shown(ref)}"
 
 
-def _near_miss(checkout: Checkout, url: str, branch: str) -> str:
-    missed = f"a push for {shown(url)} (branch {shown(branch)}) reached nobody"
+def _near_miss(checkout: Checkout, url: str, ref: str) -> str:
+    kind = "" if ref.startswith(TAGS) else "branch "
+    missed = f"a push for {shown(url)} ({kind}{ref_shown(ref)}) reached nobody"
     if checkout.origin is None:
         return f"{missed}; {checkout.problem or f'{shown(checkout.directory)} has no remote'}"
     name = shown(checkout.directory)

@@ -1,9 +1,11 @@
-"""Which revision is checked out, as lists and deliveries of ours tell it."""
+"""Which revision or tag is checked out, as lists and deliveries of ours tell it."""
 
 from __future__ import annotations
 
 from gitreload.checkouts.asking import AskingError, ask
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
+from gitreload.model import Checkout
+from gitreload.refs import newest
 
 
 def revision(path: str) -> str | None:
@@ -15,6 +17,17 @@ def revision(path: str) -> str | None:
     except (OSError, ValueError, OnlyGitKnowsError, BrokenRefError):
         found = None
     return found or _asked(path)
+
+
+def tag(checkout: Checkout) -> str | None:
+    """The newest of the tags which `checkout` follows that lead to what is checked out."""
+    if checkout.tags is None:
+        return None
+    try:
+        answer = ask("git", f"--git-dir={checkout.path}/.git", "tag", "--points-at=HEAD")
+    except AskingError:
+        return None
+    return newest(answer.output.decode("utf-8", "replace").splitlines(), checkout.tags)
 
 
 def _asked(path: str) -> str | None:

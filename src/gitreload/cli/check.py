@@ -99,7 +99,8 @@ def _print(found: Checkup, *, whole: bool) -> None:
     name = visible(found.directory)
     if found.ok:
         at = "at the tip" if found.revision == found.tip else "waits for its job"
-        say(f"{name}: all is well, {at} of {visible(found.follows or '')}, {short(found.revision)}")
+        of = found.follows or "" if found.tag is None else f"the tags {found.tags} ({found.tag})"
+        say(f"{name}: all is well, {at} of {visible(of)}, {short(found.revision)}")
         if whole:
             free = f"{found.free_bytes / 1024**3:,.1f} GiB free"
             facts = {"remote": found.origin, "key": found.key, "owner": found.owner, "disk": free}

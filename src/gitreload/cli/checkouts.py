@@ -26,21 +26,28 @@ if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import CheckoutRecord
 
-    _Listed = tuple[Checkout, str | None, str | None, CheckoutRecord | None]
-    """A checkout, the revisions checked out and served, and what the ledger knows of it."""
+    _Listed = tuple[Checkout, str | None, str | None, str | None, CheckoutRecord | None]
+    """A checkout, the tag and the revisions checked out and served, and what the ledger has."""
 
 
 def list_checkouts(as_json: Json = False) -> None:
     """List the checkouts, and how their last jobs ended."""
     from gitreload.checkouts import Checkouts
-    from gitreload.checkouts.revision import revision
+    from gitreload.checkouts.revision import revision, tag
     from gitreload.remotes import mask
 
     settings = load_settings()
     found = Checkouts.of(settings).all()
     known = records(settings)
     rows = [
-        (each, revision(each.path), _served(settings, each), known.get(each.path)) for each in found
+        (
+            each,
+            tag(each),
+            revision(each.path),
+            _served(settings, each),
+            known.get(each.path),
+        )
+        for each in found
     ]
     if as_json:
         output.print_json(
@@ -48,6 +55,7 @@ def list_checkouts(as_json: Json = False) -> None:
                 {
                     **output.data(each),
                     "origin": mask(each.origin) if each.origin else None,
+                    "tag": at,
                     "revision": head,
                     "served": served,
                     "held": record is not None and record.held,
@@ -57,7 +65,7 @@ def list_checkouts(as_json: Json = False) -> None:
                     "trouble": record.trouble if record else None,
                     "missed": record.missed if record else None,
                 }
-                for each, head, served, record in rows
+                for each, at, head, served, record in rows
             ]
         )
     elif rows:
@@ -69,7 +77,7 @@ def list_checkouts(as_json: Json = False) -> None:
 def _print(rows: Sequence[_Listed]) -> None:
     output.table(
         (
-            *("checkout", "remote", "branch", "revision", "behind", "served"),
+            *("checkout", "remote", "follows", "revision", "behind", "served"),
             *(Brief("last result", "result"), zoned("when"), "job", "problem"),
         ),
         [_row(*row) for row in rows],
@@ -84,7 +92,7 @@ def _print(rows: Sequence[_Listed]) -> None:
 def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
     """The courses that several checkouts have imported, with the names of those."""
     importing: dict[str, list[str]] = {}
-    for checkout, _, _, record in rows:
+    for checkout, *_, record in rows:
         if record is not None and record.course_key is not None:
             importing.setdefault(record.course_key, []).append(checkout.directory)
     return {key: names for key, names in importing.items() if len(names) > 1}
@@ -98,14 +106,18 @@ def _served(settings: Settings, checkout: Checkout) -> str | None:
 
 
 def _row(
-    checkout: Checkout, head: str | None, served: str | None, record: CheckoutRecord | None
+    checkout: Checkout,
+    tag: str | None,
+    head: str | None,
+    served: str | None,
+    record: CheckoutRecord | None,
 ) -> tuple[str, ...]:
     job = record.last_job if record else None
     held = held_because(checkout.directory) if record and record.held else ""
     return (
         checkout.directory,
         url(checkout.origin),
-        checkout.follows or "",
+        checkout.followed if tag is None else f"{checkout.followed} ({tag})",
         short(head),
         short(record.tip) if record and record.tip != head else "",
         short(served),

@@ -129,7 +129,7 @@ def send(
 
 def _announcement(checkout: Checkout, proof: Proof, *, ping: bool) -> Announcement:
     """A push of what is checked out; raises GitreloadError where that is nothing."""
-    from gitreload.checkouts.revision import revision
+    from gitreload.checkouts.revision import revision, tag
     from gitreload.forges import Announcement
 
     head = revision(checkout.path)
@@ -137,9 +137,15 @@ def _announcement(checkout: Checkout, proof: Proof, *, ping: bool) -> Announceme
         raise GitreloadError(
             f"{checkout.directory} has no revision to announce: nothing was ever checked out there"
         )
+    at = tag(checkout)
+    if checkout.tags is not None and at is None:
+        raise GitreloadError(
+            f"{checkout.directory} is at none of the tags {checkout.tags}, so there is none to "
+            f"announce; to bring it to the newest: gitreload sync {checkout.directory}"
+        )
     return Announcement(
         checkout.origin or "",
-        f"refs/heads/{checkout.follows or ''}",
+        f"refs/heads/{checkout.follows or ''}" if at is None else f"refs/tags/{at}",
         before=head,
         after=head,
         delivery_id=str(uuid.uuid4()),

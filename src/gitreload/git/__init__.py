@@ -15,6 +15,7 @@ from gitreload.git.commands import Git
 from gitreload.git.errors import BranchGoneError, DamagedError
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION
+from gitreload.git.following import on_newest_tag
 from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
@@ -66,19 +67,22 @@ def update(
     access: Access = NO_ACCESS,
     extent: Extent = WHOLE,
 ) -> Updated:
-    """Bring `checkout` to the tip of the branch that it follows; the caller holds its lock.
+    """Bring `checkout` to the tip of what it follows; the caller holds its lock.
 
-    Tracked files are those of the tip afterwards, whatever was there; what else is removed,
-    `clean_policy` says. `wanted` are the revisions that were announced, newest last; they are only
-    compared. `access` is what lets us in, besides what the operator gave git; `extent` how much of
-    the repository is wanted. Each git command may take `timeout` seconds.
+    Where it follows tags, the branch that is checked out is brought to the newest of them. Tracked
+    files are those of the tip afterwards, whatever was there; what else is removed, `clean_policy`
+    says. `wanted` are the revisions that were announced, newest last; they are only compared.
+    `access` is what lets us in, besides what the operator gave git; `extent` how much of the
+    repository is wanted. Each git command may take `timeout` seconds.
 
     Raises `TransientError` and `PermanentError` with cause and cure, `BranchGoneError` where the
-    remote has no such branch, and `Interrupted`.
+    remote has no such branch or tag, and `Interrupted`.
     """
     wish = wanted[-1] if wanted else None
     git = Git(checkout, runner, timeout=timeout, access=access, extent=extent)
     try:
+        if checkout.tags is not None:
+            git, wish = on_newest_tag(git, wish)
         return _healed(git, clean_policy, wish)
     except GitreloadError:
         for note in git.notes:
@@ -95,6 +99,10 @@ def _healed(git: Git, policy: Clean, wanted: str | None) -> Updated:
         renew(git, damaged)
         return replace(_update(git, policy, wanted), before=before)
     except BranchGoneError:
+        if git.place.tag is not None:
+            raise TransientError(
+                f"{git.place.fetched} was removed at the remote just before it was fetched"
+            ) from None
         renamed = follow_renamed(git)
         if renamed is None:
             raise
@@ -108,12 +116,12 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.check_space()
     known = git.revision(git.tracking)  # mends it where it is broken
     depth.fetch(git)
-    tip = git.revision(git.tracking)
+    tip = git.fetched()
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
     parts = submodules.fetch(git, tip)
     abandoned = git.abandon_unfinished()
-    if before not in (None, known, tip) and not depth.is_ancestor(git, before, tip):
+    if before not in (None, known, tip) and _only_here(git, before, tip):
         git.notes.append(f"dropped commits that only this checkout had, up to {before}")
     submodules.remove_others(git, parts)
     # As a rule nobody has worked here. Ignored files are overwritten, and `ignored` tells of those.
@@ -133,6 +141,13 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         raise TransientError(f"another git moved {git.local} during the update")
     git.join_packs(MOST_PACKS)
     return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
+
+
+def _only_here(git: Git, revision: str, tip: str) -> bool:
+    """Whether `revision` was not fetched from the remote, as far as can be told."""
+    # One tag need not have the history of another.
+    known = git.checkout.tags is not None and git.is_known(revision)
+    return not known and not depth.is_ancestor(git, revision, tip)
 
 
 def _lost(git: Git, changes: Changes, tip: str) -> Iterator[str]:

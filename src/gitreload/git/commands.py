@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from gitreload.git.access import NO_ACCESS, TOKEN_VARIABLE, Access, Settings, secrets_in, speaking
 from gitreload.git.changes import Changes, Clean
-from gitreload.git.errors import Place, damage, failure, moved_note
+from gitreload.git.errors import BranchGoneError, Place, damage, failure, gone, moved_note
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.mending import Mending, files_used
 from gitreload.git.settings import git_environment, with_own_index
 from gitreload.git.space import check_space
-from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
+from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Completed, Runner, user_name
+from gitreload.refs import HEADS, NAME, TAGS
 from gitreload.remotes import mask, protocol
 from gitreload.visible import visible
 
@@ -42,14 +43,11 @@ _NO_REDIRECTS = (("http.followRedirects", "false"),)
 # Such remotes name a program or a descriptor to speak with: https://git-scm.com/docs/git-remote-ext
 _PROGRAMS = frozenset({"ext", "fd"})
 
-# https://git-scm.com/docs/git-check-ref-format; what it allows is safe in a refspec and as a path.
-BRANCH = re.compile(
-    r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
-)
-
 _REFUSED = re.compile(r"transport '(.*)' not allowed")
-_CONFLICTING = re.compile(r"cannot lock ref 'refs/remotes/")
+_TRACKING = "refs/remotes/origin/"
+_CONFLICTING = re.compile(rf"cannot lock ref '(?:{_TRACKING}|{TAGS})")
 _REWRITTEN = re.compile(r"^ \+ .* \(forced update\)$", re.MULTILINE)
+_TAG_MOVED = re.compile(r"^ t \[tag update\]", re.MULTILINE)
 _REDIRECTED = re.compile(r"^warning: redirecting to (\S+)$", re.MULTILINE)
 
 # Each mending takes away what it mends; a checkout with more of them has another trouble.
@@ -59,8 +57,8 @@ _MOST_MENDINGS = 20
 class Git:
     """The git commands for one checkout.
 
-    `local` is the ref that is checked out, `tracking` what we know of the remote's branch. What is
-    mended on the way is told in `notes`.
+    `local` is the ref that is checked out, `tracking` what we know of the remote's branch, or of
+    its tag. What is mended on the way is told in `notes`.
     """
 
     def __init__(
@@ -72,12 +70,14 @@ class Git:
         access: Access = NO_ACCESS,
         extent: Extent = WHOLE,
         git_dir: Path | None = None,
+        tag: str | None = None,
         reading: bool = False,
         settings: Settings = (),
     ) -> None:
         """With `git_dir`, that is used instead of the checkout's own `.git`.
 
-        `settings` are git's, besides those of every command.
+        With a `tag`, whose name git must allow, that is fetched instead of the branch. `settings`
+        are git's, besides those of every command.
 
         `reading`: nothing is mended, as the caller does not hold the checkout's lock.
 
@@ -89,17 +89,17 @@ class Git:
                 or f"{visible(checkout.directory)} follows no branch of a remote; run in it: "
                 "git switch BRANCH"
             )
-        if not BRANCH.fullmatch(checkout.follows):
+        if not NAME.fullmatch(checkout.follows):
             raise PermanentError(
                 f"{visible(checkout.follows)!r}, which {visible(checkout.directory)} follows, is "
                 f"no name of a branch; run in it: git branch --set-upstream-to=origin/BRANCH"
             )
-        self.local = f"refs/heads/{checkout.branch}"
-        self.tracking = f"refs/remotes/origin/{checkout.follows}"
+        self.local = f"{HEADS}{checkout.branch}"
+        self._remote = f"{HEADS}{checkout.follows}" if tag is None else f"{TAGS}{tag}"
+        self.tracking = f"{_TRACKING}{checkout.follows}" if tag is None else self._remote
         self.checkout = checkout
         self.extent = extent
         self.notes: list[str] = []
-        self._remote = f"refs/heads/{checkout.follows}"
         self._runner = runner
         self._reading = reading
         self._timeout = timeout
@@ -109,6 +109,7 @@ class Git:
             path=checkout.path,
             url=checkout.origin,
             branch=checkout.follows,
+            tag=tag,
             user=user_name(),
             ssh_key=access.ssh_key,
             token=access.token_place,
@@ -166,12 +167,12 @@ class Git:
             check_space(self.place.directory, self._path)
 
     def fetch(self, *options: str) -> None:
-        """Fetch the followed branch, and nothing else, into `tracking`.
+        """Fetch the followed branch or the tag, and nothing else, into `tracking`.
 
         `options` say how much of its history.
         """
         place = self.place
-        self._runner.log(f"fetching {place.branch} from {mask(place.url)}")
+        self._runner.log(f"fetching {place.tag or place.branch} from {mask(place.url)}")
         command = ("fetch", *options, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
         done = self._call(*command)
         if _CONFLICTING.search(text(done)) and self._drop_conflicting():
@@ -181,6 +182,8 @@ class Git:
         # Where the history is cut off, git takes every push for one that rewrites it.
         if self.extent.depth is None and _REWRITTEN.search(text(done)):
             self.notes.append(f"the history of {visible(place.branch)} was rewritten at the remote")
+        if _TAG_MOVED.search(text(done)):
+            self.notes.append(f"{place.fetched} was moved at the remote")
         if moved := _REDIRECTED.search(text(done)):
             self.notes.append(moved_note(place, moved[1].rstrip("/")))
 
@@ -192,32 +195,61 @@ class Git:
         """Whether a commit is here."""
         return self.run("cat-file", "-e", f"{revision}^{{commit}}", quiet=True).ok
 
-    def tips(self, branches: Iterable[str]) -> dict[str, str]:
-        """The revision of each of these branches at the remote; without those that it lacks.
+    def listed(self, branches: Sequence[str], tags: Sequence[str]) -> dict[str, str]:
+        """What these refs of the remote lead to, by their full names; without those it lacks.
 
-        They must be names that git allows.
+        `branches` are names, and `tags` patterns. What a tag object leads to in the end has `^{}`
+        after the name.
         """
-        refs = {f"refs/heads/{branch}": branch for branch in branches}
-        # All that a remote sends otherwise: its tags and the refs of every merge request.
-        done = self._call("ls-remote", "--heads", "--end-of-options", "origin", *refs, quiet=True)
+        refs = [f"{HEADS}{branch}" for branch in branches]
+        # All that a remote sends otherwise: the refs of every merge request.
+        kinds = ["--heads"] if branches else []
+        if tags:
+            # Of what is too long the middle is left out: that is old tags then.
+            kinds += "--tags", "--sort=-version:refname"
+        for pattern in tags:
+            refs += f"{TAGS}{pattern}", f"{TAGS}{pattern}^{{}}"
+        done = self._call("ls-remote", *kinds, "--end-of-options", "origin", *refs, quiet=True)
         self.check(done)
         lines = [line.partition("\t") for line in text(done).splitlines()]
-        return {
-            refs[ref]: revision
-            for revision, _, ref in lines
-            if ref in refs and REVISION.fullmatch(revision)
-        }
+        return {ref: revision for revision, _, ref in lines if REVISION.fullmatch(revision)}
 
-    def branch_gone(self) -> GitreloadError:
-        """What a fetch would say of a branch that the remote lacks."""
-        return failure("git ls-remote", "couldn't find remote ref", self.place)
+    def gone(self) -> BranchGoneError:
+        """The remote has no such branch, or no such tag."""
+        return gone(self.place, self.checkout.tags)
+
+    def fetched(self) -> str | None:
+        """The commit that `tracking` leads to; None where there is no such ref.
+
+        Raises `PermanentError` for a tag of something else.
+        """
+        found = self.revision(self.tracking)
+        if found is None or self.place.tag is None:
+            return found
+        wanted = f"{self.tracking}^{{commit}}"
+        done = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, quiet=True)
+        if not done.ok:
+            raise PermanentError(
+                f"{self.place.fetched} at {mask(visible(self.place.url))} leads to no commit, so "
+                f"there is nothing to check out: remove it there, or correct "
+                f"REPOS.{visible(self.place.directory)}.REF"
+            )
+        return text(done).strip()
 
     def is_as_fetched(self) -> bool:
         """Whether an update would take nothing away: no changes, no commits of its own."""
         if self.changes("untracked").matter("untracked"):
             return False
         own = self.revision(self.local)
-        return own is None or self.is_ancestor(own, self.tracking)
+        if own is None:
+            return True
+        return self.is_known(own) if self.checkout.tags else self.is_ancestor(own, self.tracking)
+
+    def is_known(self, revision: str) -> bool:
+        """Whether a branch of the remote or a tag has `revision`, as far as they were fetched."""
+        places = (_TRACKING, TAGS)
+        done = self.run("for-each-ref", "--count=1", f"--contains={revision}", *places, quiet=True)
+        return done.ok and bool(text(done))
 
     def reset(self, revision: str) -> None:
         """Make the branch, the index and all tracked files those of `revision`."""
@@ -321,11 +353,15 @@ class Git:
     def following(self, branch: str) -> Self:
         """The same for another branch of the remote; the notes are common."""
         checkout = replace(self.checkout, follows=branch)
-        return self._another(checkout, self._git_dir)
+        return self._another(checkout, self._git_dir, None)
+
+    def fetching(self, tag: str) -> Self:
+        """The same for a tag of the remote, whose name git must allow; the notes are common."""
+        return self._another(self.checkout, self._git_dir, tag)
 
     def beside(self, git_dir: Path) -> Self:
         """The same with another `.git`; the notes are common."""
-        return self._another(self.checkout, git_dir)
+        return self._another(self.checkout, git_dir, self.place.tag)
 
     def within(
         self,
@@ -367,7 +403,7 @@ class Git:
         made.place = replace(made.place, submodule=True)
         return made
 
-    def _another(self, checkout: Checkout, git_dir: Path | None) -> Self:
+    def _another(self, checkout: Checkout, git_dir: Path | None, tag: str | None) -> Self:
         made = type(self)(
             checkout,
             self._runner,
@@ -376,6 +412,7 @@ class Git:
             extent=self.extent,
             git_dir=git_dir,
             settings=self._settings,
+            tag=tag,
         )
         made.notes = self.notes
         made.mending = replace(made.mending, notes=self.notes)
@@ -456,11 +493,12 @@ class Git:
         return True
 
     def _drop_conflicting(self) -> bool:
-        """Remove remote-tracking refs that keep ours from being made; whether there were any.
+        """Remove refs of the remote that keep ours from being made; whether there were any.
 
-        The remote had a branch `a`, and now has `a/b`, or the other way round.
+        The remote had a branch or tag `a`, and now has `a/b`, or the other way round.
         """
-        done = self.run("for-each-ref", "--format=%(refname)", "refs/remotes/origin", quiet=True)
+        among = _TRACKING if self.place.tag is None else TAGS
+        done = self.run("for-each-ref", "--format=%(refname)", among, quiet=True)
         own = self.tracking
         conflicting = [
             ref

@@ -21,7 +21,7 @@ _LONGEST = 300
 
 
 class BranchGoneError(PermanentError):
-    """The remote has no such branch: deleted, not pushed, or not yet known to a lagging replica."""
+    """The remote has no such branch or tag: deleted, not pushed, or not yet known to a replica."""
 
 
 class AccessError(PermanentError):
@@ -36,9 +36,9 @@ class DamagedError(PermanentError):
 class Place:
     """Where a git command failed. `user` is whom it ran as.
 
-    `ssh_key` is the path of a key of the checkout's own, `token` the place of such a token, which
-    may be one of a GitHub App (`of_app`). Before it is `cloned`, nothing is there to run a command
-    in.
+    `tag` is what is fetched instead of the `branch`, where it is not None. `ssh_key` is the path of
+    a key of the checkout's own, `token` the place of such a token, which may be one of a GitHub App
+    (`of_app`). Before it is `cloned`, nothing is there to run a command in.
     """
 
     directory: str
@@ -46,11 +46,19 @@ class Place:
     url: str
     branch: str
     user: str
+    tag: str | None = None
     ssh_key: Path | None = None
     token: str | None = None
     of_app: bool = False
     cloned: bool = True
     submodule: bool = False
+
+    @property
+    def fetched(self) -> str:
+        """What is fetched, in words."""
+        if self.tag is None:
+            return f"the branch {visible(self.branch)}"
+        return f"the tag {visible(self.tag)}"
 
     def words(self, said: str, other: str) -> Mapping[str, str]:
         """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
@@ -80,6 +88,7 @@ class Place:
             "key": visible(shlex.quote(str(self.ssh_key))),
             "token": visible(str(self.token)),
             "branch": visible(self.branch),
+            "fetched": self.fetched,
             "quoted_branch": visible(shlex.quote(self.branch)),
             "user": visible(self.user),
             "other": mask(visible(shlex.quote(other))),
@@ -133,6 +142,11 @@ _DAMAGE = _rule(
     r"not a valid object",
 )
 
+_GONE = (
+    "the branch {branch}, which {directory} follows, is not at {url}: it was deleted, or nothing "
+    "was pushed yet. Push it, or check out another one: git -C {path} switch BRANCH"
+)
+
 # The first that matches counts: what is specific comes before what it entails.
 _RULES = (
     _rule(
@@ -146,8 +160,7 @@ _RULES = (
     ),
     _rule(
         BranchGoneError,
-        "the branch {branch}, which {directory} follows, is not at {url}: it was deleted, or "
-        "nothing was pushed yet. Push it, or check out another one: git -C {path} switch BRANCH",
+        _GONE,
         r"couldn't find remote ref",
     ),
     _rule(
@@ -369,7 +382,7 @@ _RULES = (
     ),
     _rule(
         PermanentError,
-        "the branch {branch} has a file name that cannot exist in {directory}: {said}. Rename it",
+        "{fetched} has a file name that cannot exist in {directory}: {said}. Rename it",
         r"file name too long",
         r"cannot create directory at '.{2000}",  # git cuts its own message short
         r"invalid path",
@@ -399,6 +412,18 @@ def failure(command: str, output: str, place: Place) -> GitreloadError:
             return rule.kind(rule.sentence.format_map(place.words(said, other)))
     return TransientError(
         f"{command} failed in {visible(place.directory)}: {_shown(_last_line(output))}"
+    )
+
+
+def gone(place: Place, tags: str | None) -> BranchGoneError:
+    """The remote has no such branch; where there is a pattern `tags`, none of those."""
+    words = place.words("", place.path)
+    if tags is None:
+        return BranchGoneError(_GONE.format_map(words))
+    name = visible(place.directory)
+    return BranchGoneError(
+        f"no tag {visible(tags)}, which {name} follows, is at {words['url']}: push one, or correct "
+        f"REPOS.{name}.REF"
     )
 
 

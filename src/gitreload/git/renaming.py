@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gitreload.git.commands import BRANCH, Git, text
+from gitreload.git.commands import Git, text
+from gitreload.refs import NAME
 from gitreload.visible import visible
 
 _HEAD = "refs/remotes/origin/HEAD"
@@ -39,7 +40,7 @@ def _default(git: Git) -> str | None:
     """The name of the remote's default branch; None where it has none, or does not tell."""
     done = git.run("ls-remote", "--symref", "origin", "HEAD", quiet=True, remote=True)
     found = _DEFAULT.search(text(done)) if done.ok else None
-    return found[1] if found and BRANCH.fullmatch(found[1]) else None
+    return found[1] if found and NAME.fullmatch(found[1]) else None
 
 
 def _is_renamed(git: Git, renamed: Git) -> bool:

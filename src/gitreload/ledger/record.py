@@ -243,7 +243,7 @@ class Recorder:
         facts = {
             "directory": checkout.directory,
             "origin": mask(checkout.origin) if checkout.origin else None,
-            "follows": checkout.follows,
+            "follows": checkout.followed,
         }
         where = {"pool": self._pool, "path": checkout.path}
         row = self._sql.checkout.run(self._cursor, where).fetchone()
