@@ -167,6 +167,19 @@ def test_names_that_differ_in_case_alone_are_all_there(site: Site, remote: Remot
     ]
 
 
+@pytest.mark.parametrize("ignore_case", ["true", "false"])
+def test_a_rename_in_case_alone_is_followed(ignore_case: str, site: Site, remote: Remote) -> None:
+    site.git("config", "core.ignoreCase", ignore_case)
+    remote.commit({"Folder/a": "1"})
+    assert _notes(site) == ""
+    git("mv", "README.md", "readme.md", cwd=remote.work)
+    git("mv", "Folder", "folder", cwd=remote.work)
+    remote.commit({})
+    assert _notes(site) == ""
+    assert site.git("ls-files").splitlines() == ["folder/a", "readme.md"]
+    assert {"readme.md", "folder"} == {file.name for file in site.path.iterdir()} - {".git"}
+
+
 # Files and directories that cannot be written
 
 
