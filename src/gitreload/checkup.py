@@ -12,7 +12,7 @@ from typing import Literal
 
 from gitreload.checkouts.revision import revision
 from gitreload.config import Settings
-from gitreload.git import Access, Git, submodules
+from gitreload.git import Access, Extent, Git, submodules
 from gitreload.git.deploy_key import fingerprint
 from gitreload.git.errors import AccessError
 from gitreload.git.space import check_space
@@ -100,7 +100,8 @@ def checkup(
     else:
         try:
             timeout = settings.git_timeout_seconds
-            git = Git(checkout, runner, timeout=timeout, reading=True)
+            extent = Extent.of(settings, checkout.directory)
+            git = Git(checkout, runner, timeout=timeout, extent=extent, reading=True)
             policy = settings.repo(checkout.directory).clean
             clean = not (git.changes(policy).matter(policy) or submodules.changed(git, policy))
             behind = _commits_behind(git, head, seen.tip)

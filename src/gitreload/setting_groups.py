@@ -191,6 +191,11 @@ class RepoSettings(Group):
         description="The directories that are checked out, besides the files at the top and those "
         "above them; without any, all are.",
     )
+    lfs: types.Flag = Field(
+        default=False,
+        description="Check out the files that Git LFS keeps elsewhere, not the pointers to them; "
+        "needs git-lfs.",
+    )
     submodules: types.OptionalHosts = Field(
         default=None,
         description="`true` or a list of hosts: check out submodules too, from the host of "

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git import depth, sparse, submodules
+from gitreload.git import depth, lfs, sparse, submodules
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
@@ -119,6 +119,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     tip = git.fetched()
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
+    lfs.fetch(git, tip)
     parts = submodules.fetch(git, tip)
     abandoned = git.abandon_unfinished()
     if before not in (None, known, tip) and _only_here(git, before, tip):
@@ -129,11 +130,14 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     there = tip == before or (easy and git.advance(tip))
     changes = git.changes(policy)
     narrowed = sparse.narrow(git, git.extent.sparse)
-    if not there or abandoned or narrowed or changes.matter(policy):
+    if not there or abandoned or narrowed or lfs.switches(git) or changes.matter(policy):
         if before is not None and not abandoned and git.has_index():  # else everything differs
             git.notes.extend(_lost(git, changes, tip))
+        lfs.switch(git)
         git.reset(tip)
         clean(git, policy)
+    if tip != before:
+        lfs.tell_pointers(git)
     sparse.settle(git, git.extent.sparse)
     submodules.check_out(git, parts, policy)
     git.check_branch()
@@ -174,16 +178,17 @@ def write(
     index: Path,
     timeout: float,
     access: Access = NO_ACCESS,
+    extent: Extent = WHOLE,
 ) -> None:
     """Write the files of `revision`, which `checkout` has, into `folder`, without a `.git`.
 
     Those of its submodules too, as far as they are checked out.
 
     They get an index of their own. Where `folder` has files and `index` exists, those that still
-    look as it says are kept. `access` lets us in where the remote keeps some objects. Raises as
-    `update` does.
+    look as it says are kept. `access` lets us in where the remote keeps some objects; `extent` is
+    that of the update before. Raises as `update` does.
     """
-    git = Git(checkout, runner, timeout=timeout, access=access)
+    git = Git(checkout, runner, timeout=timeout, access=access, extent=extent)
     try:
         git.write(revision, folder, index)
         submodules.write(git, revision, folder)

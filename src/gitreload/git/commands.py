@@ -15,7 +15,7 @@ from gitreload.git.errors import BranchGoneError, Place, damage, failure, gone, 
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
 from gitreload.git.mending import Mending, files_used
-from gitreload.git.settings import git_environment, with_own_index
+from gitreload.git.settings import git_environment, lfs_settings, with_own_index
 from gitreload.git.space import check_space
 from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Completed, Runner, user_name
@@ -117,13 +117,14 @@ class Git:
         )
         self.access = access
         self._git_dir = git_dir
-        self._settings = settings
-        variables = git_environment(checkout.path, protocol="", more=settings)
+        with files_used(self.place):
+            self.files = GitFiles(git_dir, git_dir) if git_dir else GitFiles.of(checkout.path)
+        self._more = settings
+        self._settings = (*(lfs_settings(self.files.common) if extent.lfs else ()), *settings)
+        variables = git_environment(checkout.path, protocol="", more=self._settings)
         self._variables = self._in_git_dir(variables)
         # What only the commands that speak with the remote see besides: a filter need not know it.
         self._secret: dict[str, str] = {}
-        with files_used(self.place):
-            self.files = GitFiles(git_dir, git_dir) if git_dir else GitFiles.of(checkout.path)
         self.mending = Mending(self.place, self.files, self.notes)
 
     def tell(self, line: str) -> None:
@@ -174,7 +175,7 @@ class Git:
         place = self.place
         self._runner.log(f"fetching {place.tag or place.branch} from {mask(place.url)}")
         command = ("fetch", *options, *_FETCH, "origin", f"+{self._remote}:{self.tracking}")
-        done = self._call(*command)
+        done = self.ask_remote(*command)
         if _CONFLICTING.search(text(done)) and self._drop_conflicting():
             done = self.run(*command, remote=True)
         self.check(done)
@@ -189,7 +190,7 @@ class Git:
 
     def fetch_of(self, *what: str, options: Sequence[str] = ()) -> Completed:
         """Fetch revisions or refspecs, and nothing else; how that ended is for the caller."""
-        return self._call("fetch", *options, *_FETCH, "origin", *what)
+        return self.ask_remote("fetch", *options, *_FETCH, "origin", *what)
 
     def has(self, revision: str) -> bool:
         """Whether a commit is here."""
@@ -209,7 +210,7 @@ class Git:
             kinds += "--tags", "--sort=-version:refname"
         for pattern in tags:
             refs += f"{TAGS}{pattern}", f"{TAGS}{pattern}^{{}}"
-        done = self._call("ls-remote", *kinds, "--end-of-options", "origin", *refs, quiet=True)
+        done = self.ask_remote("ls-remote", *kinds, "--end-of-options", "origin", *refs, quiet=True)
         self.check(done)
         lines = [line.partition("\t") for line in text(done).splitlines()]
         return {ref: revision for revision, _, ref in lines if REVISION.fullmatch(revision)}
@@ -403,7 +404,17 @@ class Git:
         made.place = replace(made.place, submodule=True)
         return made
 
-    def _another(self, checkout: Checkout, git_dir: Path | None, tag: str | None) -> Self:
+    def configured(self, settings: Settings) -> Self:
+        """The same with further settings of git; the notes are common."""
+        return self._another(self.checkout, self._git_dir, self.place.tag, settings)
+
+    def _another(
+        self,
+        checkout: Checkout,
+        git_dir: Path | None,
+        tag: str | None,
+        settings: Settings = (),
+    ) -> Self:
         made = type(self)(
             checkout,
             self._runner,
@@ -411,9 +422,10 @@ class Git:
             access=self.access,
             extent=self.extent,
             git_dir=git_dir,
-            settings=self._settings,
+            settings=(*self._more, *settings),
             tag=tag,
         )
+        made.place = replace(made.place, submodule=self.place.submodule)
         made.notes = self.notes
         made.mending = replace(made.mending, notes=self.notes)
         return made
@@ -445,7 +457,7 @@ class Git:
         self.check(done)
         return text(done).strip()
 
-    def _call(self, *command: str, quiet: bool = False) -> Completed:
+    def ask_remote(self, *command: str, quiet: bool = False) -> Completed:
         """Run a command that speaks with the remote, once it may."""
         self._speak_with_remote()
         done = self.run(*command, quiet=quiet, remote=True)

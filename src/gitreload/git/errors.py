@@ -165,6 +165,13 @@ _RULES = (
     ),
     _rule(
         PermanentError,
+        "a file of {directory} is not in the store of Git LFS: {said}. Who has it pushes it there: "
+        "git lfs push --all origin",
+        r"remote missing object",
+        r"\[404\] object does not exist",
+    ),
+    _rule(
+        PermanentError,
         "{url} uses a protocol that is not allowed for {directory}: {said}. Use another one: "
         "{correct}",
         r"transport '.*' not allowed",
@@ -224,7 +231,7 @@ _RULES = (
         # It was good a moment ago; where the App was removed, the next one is not given.
         TransientError,
         "{url} does not take the {token}: {said}. Another one is got for the next try",
-        r"authentication failed",
+        r"authentication (?:failed|required)",
         r"invalid username or (?:password|token)",
         r"access denied(?! or repository)",
         r"requested url returned error: 40[13]",
@@ -235,7 +242,7 @@ _RULES = (
         "{url} does not take the {token}: {said}. It has expired or was revoked, or may not read "
         "there. Make a new one at the forge that may read this repository, put it in its place, "
         "then run: {again}",
-        r"authentication failed",
+        r"authentication (?:failed|required)",
         r"invalid username or (?:password|token)",
         r"access denied(?! or repository)",
         r"requested url returned error: 40[13]",
@@ -246,7 +253,7 @@ _RULES = (
         "{url} does not accept the credentials that git has as {user}, or needs some: {said}. "
         "Put them right ({own_token}, or a credential helper of {user}), then try: "
         "{try}",
-        r"authentication failed",
+        r"authentication (?:failed|required)",
         r"could not read (?:username|password)",
         r"terminal prompts disabled",
         r"invalid username or (?:password|token)",
@@ -257,7 +264,7 @@ _RULES = (
         PermanentError,
         "{url} is no repository, or none that may be seen with what {user} has: {said}. Correct it "
         "({correct}), or give read access, then try: {try}",
-        r"repository (?:'.*' )?not found",
+        r"repository (?:'.*' |or object )?not found",
         r"repository not exported",
         r"does not appear to be a git repository",
         r"requested url returned error: 404",

@@ -9,6 +9,8 @@ https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +51,8 @@ _VARIABLES = {
     "LC_ALL": "C",  # so that messages are those we know
 }
 
+_LFS_FILTER = Path(__file__).with_name("lfs_filter.py")
+
 # For files that were copied with their times: all else that `stat` tells of them is new. Version 2
 # is what `git.index` reads.
 _OWN_INDEX = (
@@ -78,6 +82,16 @@ def with_own_index(variables: dict[str, str], folder: Path, index: Path) -> dict
     """`variables` for files in `folder`, and `index` instead of the checkout's own."""
     own = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
     return variables | own | _configuration(_OWN_INDEX, after=int(variables["GIT_CONFIG_COUNT"]))
+
+
+def lfs_settings(git_dir: Path) -> tuple[tuple[str, str], ...]:
+    """For a repository with contents of Git LFS in `git_dir`: a filter that finds them there."""
+    program = (sys.executable, "-I", "-S", str(_LFS_FILTER), str(git_dir / "lfs/objects"))
+    return (
+        ("filter.lfs.process", shlex.join(program)),
+        ("filter.lfs.required", "true"),
+        ("lfs.skipdownloaderrors", "false"),
+    )
 
 
 def _configuration(settings: Sequence[tuple[str, str]], after: int = 0) -> dict[str, str]:

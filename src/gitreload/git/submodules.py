@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from gitreload.git import lfs
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Clean, listed
 from gitreload.git.cleaning import clean
@@ -88,6 +89,7 @@ class _Fetcher:
         for module, git in found:
             with _made_anew(git):
                 _fetch_commit(git, module)
+                lfs.fetch(git, module.commit)
                 inner = tuple(self.fetch(git, module.commit, level + 1))
             yield Part(module, git, inner)
 
@@ -244,7 +246,9 @@ def _check_out_one(git: Git, part: Part, policy: Clean) -> None:
     changes = git.changes(policy)
     if git.has_index() and changes.tracked and git.revision("HEAD") is not None:
         git.notes.append(f"dropped local changes in {label}: {listed(changes.tracked)}")
-    if git.revision("HEAD") != part.module.commit or changes.matter(policy):
+    there = git.revision("HEAD") == part.module.commit
+    if not there or lfs.switches(git) or changes.matter(policy):
+        lfs.switch(git)
         git.check_out(part.module.commit)
         clean(git, policy)
 
