@@ -74,6 +74,7 @@ class Runtime:
         settings = self.config.settings
         with ExitStack() as undo:
             ledger = Ledger.open(settings.state_dir)
+            ledger.held_by_configuration = settings.held
             undo.callback(ledger.close)
             engine = EmbeddedEngine(settings.state_dir)
             engine.start()
@@ -141,6 +142,8 @@ class Runtime:
         self.config = loaded
         self._tools = make_tools(loaded.settings)
         self.authority = Authority(loaded.settings)
+        if self.ledger is not None:
+            self.ledger.held_by_configuration = loaded.settings.held
         if self._engine is not None:
             self._engine.wake()
 

@@ -163,6 +163,11 @@ class RepoSettings(Group):
         "refuse it by its exit code. Needs `PUBLISH`.",
     )
 
+    hold: types.Flag = Field(
+        default=False,
+        description="Record pushes, but act on them only once this is `false` again, as after "
+        "`gitreload hold`.",
+    )
     after: types.Command = Field(
         default=(),
         description="A command, as a list, that runs once what has changed is served or imported, "

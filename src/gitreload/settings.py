@@ -202,6 +202,11 @@ class Settings(Group):
             for number, secret in enumerate(repo.secrets):
                 yield f"REPOS.{directory}.SECRETS[{number}]", secret
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The directories below REPODIR whose jobs wait because of their HOLD."""
+        return frozenset(directory for directory, repo in self.repos.items() if repo.hold)
+
     def repo(self, directory: str) -> RepoSettings:
         """What is set for a directory below REPODIR, the defaults where nothing is."""
         return self.repos.get(directory) or RepoSettings()

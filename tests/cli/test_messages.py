@@ -130,6 +130,11 @@ def held(host: Host, patch: pytest.MonkeyPatch) -> None:
         host.done("hold", name)
 
 
+def held_by_configuration(host: Host, patch: pytest.MonkeyPatch) -> None:
+    some_jobs(host, patch)
+    host.configure(REPOS={"course": {"HOLD": True}})
+
+
 def no_secret(host: Host, _patch: pytest.MonkeyPatch) -> None:
     host.configure(WEBHOOK_SECRETS=[], HOST="0.0.0.0")
 
@@ -250,6 +255,7 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     ),
     (some_jobs, ["retry 2", "cancel 1"]),
     (held, ["sync course third", "sync --all", "retry 1", "release course", "release second"]),
+    (held_by_configuration, ["sync course", "sync --all", "retry 1", "release course"]),
     (
         held,
         ["rollback course", "rollback course x", "rollback second", "rollback coarse", "hold x"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -171,6 +172,33 @@ def test_back_and_held_until_released_also_over_a_restart(graders: Graders) -> N
     [done] = [each for each in here.jobs() if each["id"] == waiting["id"]]
     assert done["state"] == "succeeded"
     assert len([each for each in here.jobs() if each["directory"] == "graders"]) == 3
+
+
+def test_held_by_the_configuration_until_that_is_read_again(graders: Graders) -> None:
+    here = graders.here
+    here.write_config(REPOS={"graders": {"PUBLISH": True, "HOLD": True}})
+    server = here.start()
+    graders.push("one")
+    last = graders.push("two")
+    assert here.queue() == []
+    [waiting] = here.jobs("--state", "queued")
+    assert waiting["held"]
+    [listed] = json.loads(here.run("list", "--json").stdout)
+    assert listed["held"]
+    why = "graders is held by REPOS.graders.HOLD: take that out and send the server SIGHUP"
+    assert why in here.run("release", "graders").stdout
+    # Another checkout's job is done all the while: the workers work.
+    here.deliver(here.course("other"), route="/update")
+    wait_until(lambda: here.jobs("--checkout", "other", "--state", "succeeded"))
+    assert not graders.link.is_symlink()
+
+    here.write_config(REPOS={"graders": {"PUBLISH": True}})
+    server.send_signal(signal.SIGHUP)
+    wait_until(graders.link.is_symlink)
+    here.settle()
+    assert graders.served() == last
+    [done] = here.jobs("--checkout", "graders")
+    assert (done["id"], done["state"], done["held"]) == (waiting["id"], "succeeded", False)
 
 
 def test_a_command_may_refuse_what_is_pushed(graders: Graders) -> None:

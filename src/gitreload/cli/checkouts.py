@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from gitreload.config import Settings
     from gitreload.ledger import CheckoutRecord
 
-    _Listed = tuple[Checkout, str | None, str | None, str | None, CheckoutRecord | None]
-    """A checkout, the tag and the revisions checked out and served, and what the ledger has."""
+    _Listed = tuple[Checkout, str | None, str | None, str | None, CheckoutRecord | None, str | None]
+    """A checkout, the tag and the revisions checked out and served, what the ledger has, and why it
+    is held."""
 
 
 def list_checkouts(as_json: Json = False) -> None:
@@ -45,9 +46,11 @@ def list_checkouts(as_json: Json = False) -> None:
             tag(each),
             revision(each.path),
             _served(settings, each),
-            known.get(each.path),
+            record,
+            _held(settings, each, record),
         )
         for each in found
+        for record in [known.get(each.path)]
     ]
     if as_json:
         output.print_json(
@@ -58,14 +61,14 @@ def list_checkouts(as_json: Json = False) -> None:
                     "tag": at,
                     "revision": head,
                     "served": served,
-                    "held": record is not None and record.held,
+                    "held": held is not None,
                     "course_key": record.course_key if record else None,
                     "last_job": record.last_job if record else None,
                     "tip": record.tip if record else None,
                     "trouble": record.trouble if record else None,
                     "missed": record.missed if record else None,
                 }
-                for each, at, head, served, record in rows
+                for each, at, head, served, record, held in rows
             ]
         )
     elif rows:
@@ -92,7 +95,7 @@ def _print(rows: Sequence[_Listed]) -> None:
 def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
     """The courses that several checkouts have imported, with the names of those."""
     importing: dict[str, list[str]] = {}
-    for checkout, *_, record in rows:
+    for checkout, *_, record, _ in rows:
         if record is not None and record.course_key is not None:
             importing.setdefault(record.course_key, []).append(checkout.directory)
     return {key: names for key, names in importing.items() if len(names) > 1}
@@ -105,15 +108,22 @@ def _served(settings: Settings, checkout: Checkout) -> str | None:
     return None if published is None else published.served()
 
 
+def _held(settings: Settings, checkout: Checkout, record: CheckoutRecord | None) -> str | None:
+    configured = checkout.directory in settings.held
+    if not configured and (record is None or not record.held):
+        return None
+    return held_because(checkout.directory, by_configuration=configured)
+
+
 def _row(
     checkout: Checkout,
     tag: str | None,
     head: str | None,
     served: str | None,
     record: CheckoutRecord | None,
+    held: str | None,
 ) -> tuple[str, ...]:
     job = record.last_job if record else None
-    held = held_because(checkout.directory) if record and record.held else ""
     return (
         checkout.directory,
         url(checkout.origin),

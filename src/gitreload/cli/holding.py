@@ -91,8 +91,11 @@ def release(directory: Directory, as_json: Json = False) -> None:
     with open_ledger(settings) as ledger:
         job = ledger.release(checkout)
     wake(settings)
+    configured = checkout.directory in settings.held
     if as_json:
-        output.print_json({"directory": checkout.directory, "held": False, "job": job})
+        output.print_json({"directory": checkout.directory, "held": configured, "job": job})
+    elif configured:
+        say(output.held_because(checkout.directory, by_configuration=True))
     elif job is None:
         say(
             f"{checkout.directory} is released; no push waits, and what is served stays until the "
@@ -100,7 +103,7 @@ def release(directory: Directory, as_json: Json = False) -> None:
         )
     else:
         say(f"{checkout.directory} is released, and job {job.id}, its {job.action}, can run")
-    if job is not None:
+    if job is not None and not configured:
         note_if_none(settings)
 
 

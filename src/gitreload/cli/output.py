@@ -262,8 +262,13 @@ def state_of(job: Job) -> str:
     return f"{job.state}, try {job.tries + 1}" if waits_for_next_try(job) else job.state.value
 
 
-def held_because(directory: str) -> str:
+def held_because(directory: str, *, by_configuration: bool) -> str:
     """That a checkout is held, and what ends it."""
+    if by_configuration:
+        return (
+            f"{directory} is held by REPOS.{directory}.HOLD: take that out and send the server "
+            "SIGHUP, then its jobs run"
+        )
     return f"{directory} is held: `gitreload release {directory}` lets its jobs run"
 
 

@@ -271,7 +271,8 @@ def retry(number: JobNumber, as_json: Json = False) -> None:
     else:
         say(f"queued {new.action} of {new.directory} again, as job {new.id}")
     if new.held:
-        output.note(held_because(new.directory))
+        configured = new.directory in settings.held
+        output.note(held_because(new.directory, by_configuration=configured))
     else:
         note_if_none(settings)
 

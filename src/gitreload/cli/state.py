@@ -53,6 +53,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
     from gitreload.ledger import Ledger
 
     with closing(Ledger.open(settings.state_dir)) as ledger:
+        ledger.held_by_configuration = settings.held
         yield ledger
 
 

@@ -109,14 +109,19 @@ def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
 
 def _not_held(ledger: Ledger, checkouts: list[Checkout], *, named: bool) -> list[Checkout]:
     """Those whose jobs may run now. Raises GitreloadError for one that was named and is held."""
-    held = ledger.held_paths()
+    paths, configured = ledger.held_paths(), ledger.held_by_configuration
+    free = []
     for checkout in checkouts:
-        if checkout.path in held:
-            why = held_because(checkout.directory)
+        if checkout.path in paths or checkout.directory in configured:
+            why = held_because(
+                checkout.directory, by_configuration=checkout.directory in configured
+            )
             if named:
                 raise GitreloadError(why)
             note(f"left out: {why}")
-    return [checkout for checkout in checkouts if checkout.path not in held]
+        else:
+            free.append(checkout)
+    return free
 
 
 def tell(action: Action, queued: Sequence[Queued]) -> None:

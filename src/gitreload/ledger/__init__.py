@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
@@ -79,6 +80,8 @@ class Ledger:
         self.clock = clock
         self.database = Database(state_dir)
         self.logs = logs.LogWriter(self.database)
+        # The directories that the configuration holds, besides the checkouts held by hand.
+        self.held_by_configuration: frozenset[str] = frozenset()
         self._statements: Statements | None = None
 
     @classmethod
@@ -247,7 +250,9 @@ class Ledger:
 
         try:
             with self.database.write(durable=False) as connection:
-                return claiming.claim(connection, worker, self.clock(), lock, self.pool)
+                return claiming.claim(
+                    connection, worker, self.clock(), lock, self.pool, self.held_by_configuration
+                )
         except BaseException:
             # Nothing was claimed: a lock that nobody knows of would keep the checkout for ever.
             for held in taken:
@@ -366,7 +371,8 @@ class Ledger:
 
     def unfinished(self) -> list[Job]:
         with self.database.read() as connection:
-            return views.unfinished(connection, self.pool)
+            found = views.unfinished(connection, self.pool)
+        return [job for job in map(self._with_hold, found) if not job.held]
 
     def find_jobs(
         self,
@@ -377,18 +383,26 @@ class Ledger:
         limit: int = 50,
     ) -> list[Job]:
         with self.database.read() as connection:
-            return views.find_jobs(
+            found = views.find_jobs(
                 connection, states=states, actions=actions, directories=directories, limit=limit
             )
+        return [self._with_hold(job) for job in found]
 
     def job(self, job_id: int) -> Job | None:
         with self.database.read() as connection:
-            return queue.get(connection, job_id)
+            job = queue.get(connection, job_id)
+        return job and self._with_hold(job)
 
     def follow(self, job_id: int) -> Job | None:
         """The job that now stands for `job_id`, at the end of its supersessions."""
         with self.database.read() as connection:
-            return views.follow(connection, job_id)
+            job = views.follow(connection, job_id)
+        return job and self._with_hold(job)
+
+    def _with_hold(self, job: Job) -> Job:
+        held = job.directory in self.held_by_configuration
+        waits = held and job.state is State.QUEUED and not job.only_after
+        return replace(job, held=True) if waits else job
 
     def attempts(self, job_id: int) -> list[Attempt]:
         with self.database.read() as connection:
@@ -441,6 +455,8 @@ class Ledger:
 
     def held(self, job: Job) -> bool:
         """Whether the checkout of the job, which may run, is held now."""
+        if job.directory in self.held_by_configuration:
+            return True
         with self.database.read() as connection:
             return views.held(connection, job.checkout_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 from sqlalchemy import (
@@ -77,13 +77,18 @@ def claim(
     now: float,
     lock: Callable[[str], Lock | None],
     pool: str,
+    held_directories: Container[str] = (),
 ) -> Claimed | None:
     """The oldest due job of the pool whose checkout and exclusion key are free, or None.
+
+    Those of `held_directories` wait, as those of checkouts do that the ledger has as held.
 
     `lock(path)` tries to take the checkout's lock: children of a dead worker may still hold it.
     """
     with connection.execute(_DUE, {"now": now, "pool": pool}) as rows:
         for row in rows:
+            if row.directory in held_directories and not row.only_after:
+                continue
             held = lock(row.path)
             if held is not None:
                 break
