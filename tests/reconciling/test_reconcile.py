@@ -15,8 +15,8 @@ import pytest
 from fakes.git_http import git_server
 from fakes.github_server import PERSONAL, Hook, github
 from fakes.keys import rsa_key
-from gitreload import reconcile
-from gitreload.git import Git
+from gitreload import reconcile, tips
+from gitreload.git import Git, commands
 from gitreload.ledger import CheckoutRecord, Missed
 from gitreload.locks import Lock
 from gitreload.model import (
@@ -290,19 +290,25 @@ class TestRemotes:
         host.work()
         assert host.head() == tip
 
-    def test_a_dead_one_costs_its_timeout_and_keeps_nobody_waiting(
-        self, host: Host, remote: Remote, caplog: pytest.LogCaptureFixture
+    def test_hanging_ones_are_given_up_and_the_others_answer_in_the_same_round(
+        self,
+        host: Host,
+        remote: Remote,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        host.configure(GIT_TIMEOUT_SECONDS=0.5)
+        monkeypatch.setattr(commands, "LISTING_SECONDS", 0.5)
         with git_server(host.folder) as server:
             server.stall = True
-            dead = remote.clone(host.repodir / "dead")
-            git("remote", "set-url", "origin", server.url("course.git"), cwd=dead)
+            for number in range(tips.PARALLEL):
+                dead = remote.clone(host.repodir / f"a{number}")
+                git("remote", "set-url", "origin", server.url(f"{number}.git"), cwd=dead)
             tip = remote.commit({"a": "new\n"})
             for _ in range(2):
                 host.round()
-        assert caplog.text.count("dead cannot be compared") == 1
-        assert "GIT_TIMEOUT_SECONDS" in caplog.text
+        for number in range(tips.PARALLEL):
+            assert caplog.text.count(f"a{number} cannot be compared") == 1
+        assert "git ls-remote took longer than 0.5 s in a0" in caplog.text
         host.work()
         assert host.head() == tip
 

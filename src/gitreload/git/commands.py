@@ -50,6 +50,10 @@ _REWRITTEN = re.compile(r"^ \+ .* \(forced update\)$", re.MULTILINE)
 _TAG_MOVED = re.compile(r"^ t \[tag update\]", re.MULTILINE)
 _REDIRECTED = re.compile(r"^warning: redirecting to (\S+)$", re.MULTILINE)
 
+# A remote lists its refs in a moment. One that hangs must not keep those who wait for the others, or
+# a worker, for as long as a large fetch may take.
+LISTING_SECONDS = 60.0
+
 # Each mending takes away what it mends; a checkout with more of them has another trouble.
 _MOST_MENDINGS = 20
 
@@ -538,19 +542,21 @@ class Git:
     def _run_once(
         self, arguments: Sequence[str], variables: Mapping[str, str], *, quiet: bool
     ) -> Completed:
+        listing = arguments[0] == "ls-remote" and self._timeout > LISTING_SECONDS
+        timeout = LISTING_SECONDS if listing else self._timeout
         done = self._runner.run(
             ["git", *arguments],
             cwd=self._path,
             env=variables,
-            timeout=self._timeout,
+            timeout=timeout,
             quiet=quiet,
             secrets=secrets_in(variables),
         )
         if done.timed_out:
+            limit = f"{timeout:g} s{'' if listing else ' (GIT_TIMEOUT_SECONDS)'}"
             raise TransientError(
-                f"git {arguments[0]} took longer than {self._timeout:g} s "
-                f"(GIT_TIMEOUT_SECONDS) in {visible(self.place.directory)} and was ended; its "
-                f"remote is {mask(visible(self.place.url))}"
+                f"git {arguments[0]} took longer than {limit} in {visible(self.place.directory)} "
+                f"and was ended; its remote is {mask(visible(self.place.url))}"
             )
         if done.signal is not None:
             raise TransientError(
