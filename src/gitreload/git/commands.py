@@ -50,8 +50,8 @@ _REWRITTEN = re.compile(r"^ \+ .* \(forced update\)$", re.MULTILINE)
 _TAG_MOVED = re.compile(r"^ t \[tag update\]", re.MULTILINE)
 _REDIRECTED = re.compile(r"^warning: redirecting to (\S+)$", re.MULTILINE)
 
-# A remote lists its refs in a moment. One that hangs must not keep those who wait for the others, or
-# a worker, for as long as a large fetch may take.
+# A remote lists its refs in a moment. One that hangs must not keep those who wait for the others,
+# or a worker, for as long as a large fetch may take.
 LISTING_SECONDS = 60.0
 
 # Each mending takes away what it mends; a checkout with more of them has another trouble.
