@@ -161,6 +161,23 @@ def test_a_grandchild_in_a_session_of_its_own_is_found_by_the_marker(
     assert _gone(int((tmp_path / "pid").read_text()))
 
 
+def test_so_is_one_that_closed_its_output_but_keeps_a_lock(
+    shell: Callable[..., Completed], tmp_path: Path, log: Log, marker: str
+) -> None:
+    lock = Lock.take(tmp_path / "lock")
+    assert lock is not None
+    with lock:
+        assert shell(
+            "setsid sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1 & "
+            "until [ -s pid ]; do :; done",
+            runner=Runner(log=log.append, marker=marker, inherit=(lock.fd,)),
+        ).ok
+    assert _gone(int((tmp_path / "pid").read_text()))
+    again = Lock.take(tmp_path / "lock")
+    assert again is not None
+    again.release()
+
+
 def test_a_callback_that_fails_leaves_no_child(tmp_path: Path) -> None:
     groups: list[Group] = []
 
@@ -201,14 +218,17 @@ def test_a_child_gets_its_environment_no_terminal_and_no_descriptors_but_those_p
         import os
         print(*sorted(os.environ))
         print(os.getsid(0) == os.getpid() == os.getpgid(0))
-        print(*(fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/dev/fd/{fd}")))
+        links = {fd: os.path.realpath(f"/dev/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
+        print(*(fd for fd in links if os.path.exists(f"/dev/fd/{fd}") and "pipe:" not in links[fd]))
+        print(sum("pipe:" in link for link in links.values()))
         print(os.read(0, 1))
     """
     with lock, (tmp_path / "other").open("w") as other:
         os.set_inheritable(other.fileno(), True)
         runner = Runner(log=log.append, inherit=[lock.fd], marker="m-1")
         runner.run(_python(code), cwd=str(tmp_path), env={"LC_ALL": "C.UTF-8"}, timeout=60)
-        assert log == ["GITRELOAD_ATTEMPT LC_ALL", "True", f"0 1 2 {lock.fd}", "b''"]
+        # The pipes are its output, twice, and the one whose end tells that all let go of the lock.
+        assert log == ["GITRELOAD_ATTEMPT LC_ALL", "True", f"0 {lock.fd}", "3", "b''"]
 
 
 def test_git_gets_only_what_it_is_allowed() -> None:

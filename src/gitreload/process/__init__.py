@@ -199,7 +199,7 @@ class Runner:
         return _Ended.TIMED_OUT if now >= deadline else None
 
     def _end_leftovers(self, child: Child, patience: float) -> None:
-        """End what outlives the child: its group, and who left that but keeps a pipe open."""
+        """End what outlives the child: its group, and who left that but keeps a pipe or a lock."""
 
         def left() -> set[proc.Process]:
             found = proc.in_group(child.group.pgid) if child.group_exists() else set()

@@ -41,6 +41,16 @@ class Sink(Protocol):
     def tick(self) -> None: ...
 
 
+class _Nothing:
+    """Of a pipe that nobody writes to: it only tells, by its end, that all are gone who had it."""
+
+    def feed(self, data: bytes) -> None:
+        """Whoever writes there means somebody else."""
+
+    def tick(self) -> None:
+        """Nothing waits."""
+
+
 class Pipes:
     """What is awaited of a child: that it writes, and that it ends."""
 
@@ -64,7 +74,7 @@ class Pipes:
 
     @property
     def open(self) -> bool:
-        """Whether somebody may still write."""
+        """Whether somebody may still write, or keeps what was inherited."""
         return any(key.data is not None for key in self._selector.get_map().values())
 
     def into(self, sink: Sink) -> int:
@@ -202,6 +212,9 @@ def _start(
         write_end = pipes.into(records)
         inherit = (*inherit, write_end)
         env = {**env, RECORDS: str(write_end)}
+    if inherit:
+        # Who leaves the group and closes its output, but keeps a lock, keeps this one open too.
+        inherit = (*inherit, pipes.into(_Nothing()))
     # It waits for the end of a pipe, which another fork would keep open.
     with forks.whole:
         popen = subprocess.Popen(
