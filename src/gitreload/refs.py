@@ -12,6 +12,8 @@ from functools import lru_cache
 
 HEADS = "refs/heads/"
 TAGS = "refs/tags/"
+# What we know of the branches of the remote.
+TRACKING = "refs/remotes/origin/"
 
 # https://git-scm.com/docs/git-check-ref-format; what it allows is safe in a refspec and as a path.
 NAME = re.compile(

@@ -13,7 +13,7 @@ import pytest
 from gitreload import config
 from gitreload.attempt import Tools
 from gitreload.checkouts import Checkouts
-from gitreload.git import Git
+from gitreload.git import Git, fetching
 from gitreload.ledger import Arrival, Entry, Ledger, Target
 from gitreload.model import (
     Action,
@@ -157,11 +157,11 @@ def host(tmp_path: Path, empty_ledger: Path, remote: Remote) -> Iterator[Host]:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     """The branches, and patterns of tags, that each call of a remote asks for."""
     made: list[set[str]] = []
-    listed = Git.listed
+    asked = fetching.ls_remote
 
     def counted(git: Git, branches: list[str], tags: list[str]) -> dict[str, str]:
         made.append({*branches, *tags})
-        return listed(git, branches, tags)
+        return asked(git, branches, tags)
 
-    monkeypatch.setattr(Git, "listed", counted)
+    monkeypatch.setattr(fetching, "ls_remote", counted)
     return made

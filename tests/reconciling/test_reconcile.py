@@ -16,7 +16,7 @@ from fakes.git_http import git_server
 from fakes.github_server import PERSONAL, Hook, github
 from fakes.keys import rsa_key
 from gitreload import reconcile, tips
-from gitreload.git import Git, commands
+from gitreload.git import Git, fetching, running
 from gitreload.ledger import CheckoutRecord, Missed
 from gitreload.locks import Lock
 from gitreload.model import (
@@ -140,13 +140,13 @@ class TestCatchingUp:
         host.sync()
         host.work()
         tip = remote.commit({"a": "new\n"})
-        listed = Git.listed
+        asked = fetching.ls_remote
 
         def pushed(git: Git, branches: list[str], tags: list[str]) -> dict[str, str]:
             host.push(remote, tip, Action.UPDATE)
-            return listed(git, branches, tags)
+            return asked(git, branches, tags)
 
-        monkeypatch.setattr(Git, "listed", pushed)
+        monkeypatch.setattr(fetching, "ls_remote", pushed)
         host.round()
         assert host.queued() == [("course", Action.UPDATE, Reason.PUSH)]
 
@@ -297,7 +297,7 @@ class TestRemotes:
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(commands, "LISTING_SECONDS", 0.5)
+        monkeypatch.setattr(running, "LISTING_SECONDS", 0.5)
         with git_server(host.folder) as server:
             server.stall = True
             for number in range(tips.PARALLEL):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from gitreload.git.changes import Clean
-from gitreload.git.commands import Git, text
+from gitreload.git.commands import Git
+from gitreload.git.running import text
 from gitreload.visible import visible
 
 _OPTIONS = {"untracked": "-ffd", "ignored": "-ffdx"}

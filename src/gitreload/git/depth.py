@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gitreload.git import fetching
 from gitreload.git.commands import Git
 from gitreload.git.mending import files_used
 
@@ -21,12 +22,12 @@ def fetch(git: Git) -> None:
     if depth is not None:
         with files_used(git.place):
             mark.touch()
-        git.fetch(f"--depth={depth}")
+        fetching.fetch(git, f"--depth={depth}")
     elif not mark.exists():
-        git.fetch()
+        fetching.fetch(git)
     else:
         shallow = (git.files.common / "shallow").exists()
-        git.fetch(*(["--unshallow"] if shallow else []))
+        fetching.fetch(git, *(["--unshallow"] if shallow else []))
         mark.unlink(missing_ok=True)
 
 
@@ -38,5 +39,5 @@ def is_ancestor(git: Git, revision: str, of: str) -> bool:
     if depth is None:
         return False
     git.tell(f"looking for {revision[:12]} among the last {depth + _FURTHER} commits")
-    git.fetch(f"--depth={depth + _FURTHER}")
+    fetching.fetch(git, f"--depth={depth + _FURTHER}")
     return git.is_ancestor(revision, of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gitreload.git import fetching
 from gitreload.git.commands import Git
 from gitreload.model import Checkout
 from gitreload.refs import HEADS, TAGS, newest
@@ -22,7 +23,7 @@ class Tip:
 def listed(git: Git, checkouts: Iterable[Checkout]) -> Mapping[str, str]:
     """What the remote of `git` has of all that these checkouts follow there: one `ls-remote`.
 
-    As `Git.listed`; raises as that does.
+    As `ls_remote`; raises as that does.
     """
     branches, tags = set(), set()
     for checkout in checkouts:
@@ -30,7 +31,7 @@ def listed(git: Git, checkouts: Iterable[Checkout]) -> Mapping[str, str]:
             tags.add(checkout.tags)
         elif checkout.follows is not None:
             branches.add(checkout.follows)
-    return git.listed(sorted(branches), sorted(tags))
+    return fetching.ls_remote(git, sorted(branches), sorted(tags))
 
 
 def tip(checkout: Checkout, refs: Mapping[str, str]) -> Tip | None:
@@ -49,7 +50,7 @@ def tip(checkout: Checkout, refs: Mapping[str, str]) -> Tip | None:
 def on_newest_tag(git: Git, wanted: str | None) -> tuple[Git, str | None]:
     """`git` for the newest of its tags; and the announced revision, None once the remote has it.
 
-    Raises `BranchGoneError` where the remote has no such tag, and what else `Git.listed` does.
+    Raises `BranchGoneError` where the remote has no such tag, and what else `ls_remote` does.
     """
     refs = listed(git, [git.checkout])
     found = tip(git.checkout, refs)

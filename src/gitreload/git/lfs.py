@@ -11,9 +11,10 @@ import shutil
 from pathlib import Path
 
 from gitreload.git.changes import listed
-from gitreload.git.commands import Git, text
+from gitreload.git.commands import Git
 from gitreload.git.gitmodules import host
 from gitreload.git.mending import files_used
+from gitreload.git.running import text
 from gitreload.model import PermanentError
 from gitreload.process import environment
 from gitreload.remotes import mask, protocol

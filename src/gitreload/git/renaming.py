@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from gitreload.git.commands import Git, text
+from gitreload.git.commands import Git
+from gitreload.git.fetching import fetch
+from gitreload.git.running import text
 from gitreload.refs import NAME
 from gitreload.visible import visible
 
@@ -48,7 +50,7 @@ def _is_renamed(git: Git, renamed: Git) -> bool:
     default = git.run("symbolic-ref", "--quiet", _HEAD, quiet=True)
     if known is None or text(default).strip() != git.tracking or renamed.revision(renamed.tracking):
         return False
-    renamed.fetch()
+    fetch(renamed)
     tip = renamed.revision(renamed.tracking)
     return tip is not None and renamed.is_ancestor(known, tip)
 

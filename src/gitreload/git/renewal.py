@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gitreload.git.commands import Git
 from gitreload.git.errors import DamagedError
+from gitreload.git.fetching import fetch
 from gitreload.git.files import REVISION
 from gitreload.git.mending import files_used
 from gitreload.model import Checkout, PermanentError
@@ -60,7 +61,7 @@ def renew(git: Git, damage: DamagedError) -> None:
         depth = git.extent.depth or (1 if shallow else None)
     git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
     try:
-        git.beside(fresh).fetch(*([] if depth is None else [f"--depth={depth}"]))
+        fetch(git.beside(fresh), *([] if depth is None else [f"--depth={depth}"]))
     except DamagedError as theirs:
         raise PermanentError(
             f"the objects in {visible(git.checkout.directory)} are damaged, and so are those of "

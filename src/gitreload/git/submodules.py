@@ -23,10 +23,12 @@ from gitreload.git import lfs
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Clean, listed
 from gitreload.git.cleaning import clean
-from gitreload.git.commands import Git, text
+from gitreload.git.commands import Git
 from gitreload.git.errors import DamagedError
+from gitreload.git.fetching import fetch_of
 from gitreload.git.gitmodules import Hosts, Submodule, check, declared, gitlinks, host
 from gitreload.git.mending import files_used
+from gitreload.git.running import text
 from gitreload.git.sparse import leaves
 from gitreload.model import PermanentError, TransientError
 from gitreload.remotes import mask, protocol
@@ -228,9 +230,9 @@ def _fetch_commit(git: Git, module: Submodule) -> None:
     git.tell(f"fetching {visible(git.place.directory)} from {mask(visible(module.url))}")
     depth = git.extent.depth
     options = () if depth is None else (f"--depth={depth}",)
-    done = git.fetch_of(module.commit, options=options)
+    done = fetch_of(git, module.commit, options=options)
     if not done.ok and _ONLY_BRANCHES.search(text(done)):
-        done = git.fetch_of(*_ALL, options=options)
+        done = fetch_of(git, *_ALL, options=options)
     git.check(done)
     if not git.has(module.commit):
         raise PermanentError(
