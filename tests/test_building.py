@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gitreload.copying import copy_tree
 from gitreload.model import Action, Job, State
 from gitreload.publish import Published
-from helpers import git
+from helpers import git, needs_mount, tmpfs
 from workbench import Bench
 
 # Makes `site/page` of `page.txt`, and notes each time that it did. What it makes it never removes.
@@ -189,3 +190,17 @@ def test_an_import_is_refused_before_anything_is_done(bench: Bench, site: Publis
         "REPOS.course.BUILD out"
     )
     assert site.served() is None
+
+
+@needs_mount
+def test_what_is_built_can_be_served_from_another_file_system(
+    bench: Bench, site: Published
+) -> None:
+    with tmpfs(site.link.parent, "1m"):
+        assert update(bench).state is State.SUCCEEDED
+        assert reads(site) == "one\n"
+
+
+def test_what_cannot_be_listed_is_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        copy_tree(tmp_path / "gone", tmp_path)

@@ -417,6 +417,74 @@ class TestTheLink:
             site.publish()
 
 
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def _with_no_end(file: Path) -> None:
+    file.write_bytes(b"DIRC\0\0\0\2\xff\xff\xff\xff" + bytes(100))
+
+
+def _with_another_bit(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"README", b"README"[::-1]))
+
+
+def _of_nobody(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe of no build")
+
+
+def _made_a_directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+class TestAfterDamage:
+    """To what is kept: a failing disk, a restored backup, somebody's hand."""
+
+    @pytest.fixture
+    def served(self, site: Site) -> str:
+        site.prepares = False
+        return site.push({"a": "one\n"})
+
+    @pytest.mark.parametrize(
+        "damage",
+        [_cut, _with_no_end, _with_another_bit, _of_nobody, Path.unlink, _made_a_directory],
+    )
+    @pytest.mark.parametrize("pushed", [True, False])
+    def test_to_an_index_the_tip_is_served_all_the_same(
+        self, site: Site, served: str, damage: Callable[[Path], None], pushed: bool
+    ) -> None:
+        old = site.link.resolve()
+        damage(site.published.tree(served).index)
+        tip = site.remote.commit({"a": "two\n"}) if pushed else served
+        name = site.published.name(tip, None, again=False)
+        git("fetch", "-q", "origin", cwd=site.course)
+        site.published.publish(
+            name, write=site.write(tip), validate=lambda _folder: None, may_switch=lambda: True
+        )
+        assert (site.link / "a").read_text() == ("two\n" if pushed else "one\n")
+        # Its readers were not disturbed.
+        assert (old / "a").read_text() == "one\n"
+
+    def test_to_the_files_of_the_served_one_it_is_written_anew(
+        self, site: Site, served: str
+    ) -> None:
+        shutil.rmtree(site.link.resolve())
+        (site.published.revisions / served).touch()
+        name = site.published.name(served, None, again=False)
+        assert name == f"{served}-2"
+        assert site.published.kept() == []
+
+    def test_something_else_in_the_place_of_the_revisions_is_told(
+        self, site: Site, served: str
+    ) -> None:
+        shutil.rmtree(site.published.revisions)
+        site.published.revisions.touch()
+        for ask in (site.published.kept, lambda: site.published.earlier(served)):
+            with pytest.raises(TransientError, match=r"revisions: Not a directory; publishing as"):
+                ask()
+
+
 class TestWhatIsKept:
     def push_many(self, site: Site, number: int) -> list[str]:
         """Revisions, the newest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,7 +48,7 @@ def copy_tree(source: Path, target: Path) -> None:
     Links stay links. Raises OSError, and `PermanentError` where something cannot be copied.
     """
     copier = _Copier(hardlinks=False)
-    for folder, names, files in os.walk(source):
+    for folder, names, files in os.walk(source, onerror=_fail):
         new = target / Path(folder).relative_to(source)
         for name in names + files:
             old = Path(folder, name)
@@ -63,6 +64,11 @@ def copy_tree(source: Path, target: Path) -> None:
                 raise PermanentError(
                     f"{visible(str(old))} is no file, directory or link, so it cannot be published"
                 )
+
+
+def _fail(error: OSError) -> None:
+    """What cannot be listed must not be left out without a word."""
+    raise error
 
 
 def _is_unchanged(path: bytes, entry: Entry) -> bool:
@@ -124,6 +130,13 @@ class _Copier:
 
 
 def _copy(source: int, target: int) -> None:
-    # Within the kernel; its end is told by a copy of nothing.
-    while os.copy_file_range(source, target, 1 << 30):
-        pass
+    try:
+        # Within the kernel; its end is told by a copy of nothing.
+        while os.copy_file_range(source, target, 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno not in _NO_CLONES:
+            raise
+        # copy_file_range(2): not between file systems of two kinds. Both go on where it stopped.
+        with open(source, "rb", closefd=False) as old, open(target, "wb", closefd=False) as new:
+            shutil.copyfileobj(old, new)

@@ -33,7 +33,7 @@ class Tree:
 
     @property
     def exists(self) -> bool:
-        return self.index.exists() and self.folder.exists()
+        return self.index.is_file() and self.folder.is_dir()
 
     def rename(self, target: Tree) -> None:
         """Give it another name; a crash halfway leaves none of either."""

@@ -90,32 +90,41 @@ class Published:
         return target.name if ours else None
 
     def kept(self) -> list[str]:
-        """The revisions that are there, that which was published last first."""
-        try:
-            names = [each.name for each in self.revisions.iterdir()]
-        except FileNotFoundError:
-            return []
-        found = [name for name in names if _NAME.fullmatch(name) and self.tree(name).exists]
-        return sorted(found, key=self._published_at, reverse=True)
+        """The revisions that are there, that which was published last first.
+
+        Raises `TransientError` where that cannot be read.
+        """
+        with self._file_errors():
+            try:
+                names = [each.name for each in self.revisions.iterdir()]
+            except FileNotFoundError:
+                return []
+            found = [name for name in names if _NAME.fullmatch(name) and self.tree(name).exists]
+            return sorted(found, key=self._published_at, reverse=True)
 
     def build(self, name: str) -> str | None:
-        """How the files of one that is kept were built; None where they are those of git."""
-        with self.tree(name).index.open("rb") as index:
+        """How the files of one that is kept were built; None where they are those of git.
+
+        Raises `TransientError` where that cannot be read.
+        """
+        with self._file_errors(), self.tree(name).index.open("rb") as index:
             start = index.read(len(SIGNATURE))
-            return None if start == SIGNATURE else (start + index.read()).decode()
+            return None if start == SIGNATURE else (start + index.read()).decode(errors="replace")
 
     def name(self, revision: str, build: str | None, *, again: bool) -> str:
         """The name to publish a revision by: its own, if there is no other way to make it.
 
         One that is there already, made by another `build`, keeps its name, and so does the same
-        where it has to be made `again`: then a number follows.
+        where it has to be made `again`: then a number follows. So it does where what is served by
+        that name is damaged: its readers keep what they have until the link leads elsewhere.
         """
         names = [name for name in self.kept() if revision_of(name) == revision]
         same = [name for name in names if self.build(name) == build]
         if same and not again:
             return same[0]
         numbered = (f"{revision}-{number}" for number in count(2))
-        return next(name for name in chain([revision], numbered) if name not in names)
+        taken = {*names, self.served()}
+        return next(name for name in chain([revision], numbered) if name not in taken)
 
     def publish(
         self,

@@ -7,6 +7,9 @@ https://git-scm.com/docs/index-format
 
 from __future__ import annotations
 
+import hashlib
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -40,12 +43,23 @@ def read_index(file: Path, hash_bytes: int) -> list[Entry]:
     """The entries of an index, sorted by path. `hash_bytes` is 20, or 32 with SHA-256.
 
     Without those that a sparse checkout leaves out. Raises OSError, and ValueError where it is no
-    such index.
+    such index, or damaged.
     """
     data = file.read_bytes()
     if len(data) < _HEADER.size or _HEADER.unpack_from(data)[:2] not in _SIGNATURES:
         raise ValueError(f"{file} is no index of version 2 or 3")
-    entries = []
+    end = len(data) - hash_bytes
+    own = hashlib.new("sha1" if hash_bytes == 20 else "sha256", data[:end], usedforsecurity=False)
+    # Zeros with `index.skipHash`: https://git-scm.com/docs/git-config
+    if data[end:] not in (own.digest(), bytes(hash_bytes)):
+        raise ValueError(f"{file} is damaged: its checksum is another")
+    try:
+        return list(_entries(data, hash_bytes))
+    except struct.error as error:
+        raise ValueError(f"{file} is damaged: it ends early") from error
+
+
+def _entries(data: bytes, hash_bytes: int) -> Iterator[Entry]:
     start = _HEADER.size
     for _ in range(_HEADER.unpack_from(data)[2]):
         flags = start + _STAT.size + hash_bytes
@@ -58,9 +72,6 @@ def read_index(file: Path, hash_bytes: int) -> list[Entry]:
         end = data.index(b"\0", name)
         blob = data[start + _STAT.size : flags]
         if not more & _LEFT_OUT:
-            entries.append(
-                Entry(data[name:end], mode, blob, size, seconds * 1_000_000_000 + nanoseconds)
-            )
+            yield Entry(data[name:end], mode, blob, size, seconds * 1_000_000_000 + nanoseconds)
         # Entries are padded with 1 to 8 NULs, to a multiple of 8.
         start += (end - start + 8) // 8 * 8
-    return entries
