@@ -67,6 +67,8 @@ def test_of_several_with_one_url_one_stays(api: HookApi) -> None:
         ((301, ""), "It has moved: name the API's base URL with --api"),
         ((503, "busy"), "Try the same command again later"),
         ((200, "<html>"), "is no API of .+: name its base URL with --api"),
+        ((200, '{"message": "ok"}'), "is no API of .+: name its base URL with --api"),
+        ((200, '[{"config": null}]'), "is no API of .+: name its base URL with --api"),
     ],
 )
 def test_refusals_say_what_to_do(api: HookApi, answer: tuple[int, str], message: str) -> None:
@@ -82,6 +84,11 @@ def test_a_wrong_token_and_a_wrong_repository_are_told_apart(api: HookApi) -> No
         make(api, token="another-token")
     with pytest.raises(GitreloadError, match=r"404 .+no repository org/cours,"):
         make(api, repository="org/cours")
+
+
+def test_a_base_that_is_no_url_is_told(api: HookApi) -> None:
+    with pytest.raises(GitreloadError, match=r"cannot be reached \(InvalidURL: "):
+        make(api, base="https://forge.example:port")
 
 
 def test_an_api_that_cannot_be_reached_is_told(api: HookApi) -> None:

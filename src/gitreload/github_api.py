@@ -5,6 +5,7 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 
 from __future__ import annotations
 
+import json as encoding
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
@@ -18,14 +19,19 @@ from gitreload.visible import visible
 if TYPE_CHECKING:
     import httpx
 
+# For each wait, and for a whole answer. Nothing that is asked for is nearly as large.
 SECONDS = 20.0
+WHOLE_SECONDS = 60.0
+MOST_BYTES = 32 * 1024 * 1024
 # The most that one page can have.
 PER_PAGE = 100
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _SHOWN = 200
-# What to wait where GitHub does not say for how long.
+# What to wait where GitHub does not say for how long; and at most, as its limits are for an hour:
+# https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 _PATIENCE_SECONDS = 60.0
+_MOST_PATIENCE_SECONDS = 3600.0
 
 
 class RefusedError(PermanentError):
@@ -143,15 +149,16 @@ class GitHubApi:
         if etag is not None:
             headers["If-None-Match"] = etag
         try:
-            response = self._client.request(method, url, json=body, headers=headers)
-        except httpx.HTTPError as error:
+            with self._client.stream(method, url, json=body, headers=headers) as response:
+                content = _whole(response, url)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = visible(f"{type(error).__name__}: {error}")
             raise TransientError(f"GitHub cannot be reached at {url}: {why}") from None
         if not response.is_success and response.status_code != 304:
-            raise _refusal(response, url, bearer)
+            raise _refusal(response, content, url, bearer)
         try:
-            json = response.json() if response.content else None
-        except ValueError:
+            json = encoding.loads(content) if content else None
+        except (ValueError, RecursionError):
             raise PermanentError(
                 f"what answers at {url} is not GitHub's API: is that host a GitHub?"
             ) from None
@@ -159,23 +166,41 @@ class GitHubApi:
         return Answer(response.status_code, json, response.headers.get("ETag"), following)
 
 
-def _refusal(response: httpx.Response, url: str, bearer: str) -> GitreloadError:
+def _whole(response: httpx.Response, url: str) -> bytes:
+    """All of an answer, unless it takes too long or is too much: others wait for their turn."""
+    until, content = time.monotonic() + WHOLE_SECONDS, bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > MOST_BYTES:
+            raise PermanentError(
+                f"what answers at {url} sends more than {MOST_BYTES >> 20} MiB: is that host a "
+                "GitHub?"
+            )
+        if time.monotonic() > until:
+            raise TransientError(
+                f"GitHub is too slow at {url}: {WHOLE_SECONDS:.0f} s were not enough"
+            )
+    return bytes(content)
+
+
+def _refusal(response: httpx.Response, content: bytes, url: str, bearer: str) -> GitreloadError:
     status = response.status_code
-    said = visible(_message(response).replace(bearer, "***")[:_SHOWN])
-    if status == 429 or (status == 403 and _is_limit(response)):
+    text = content.decode("utf-8", "replace")
+    said = visible(_message(text).replace(bearer, "***")[:_SHOWN])
+    if status == 429 or (status == 403 and _is_limit(response.headers, text)):
         return RateLimitError(url, _wait_seconds(response.headers, time.time()))
     if status >= 500:
         return TransientError(f"GitHub answers {status} at {url}: {said}")
     return RefusedError(status, said, url)
 
 
-def _message(response: httpx.Response) -> str:
+def _message(text: str) -> str:
     """https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"""
     try:
-        told = response.json()
+        told = encoding.loads(text)
         return f"{told['message']}{_details(told)}"
-    except (ValueError, TypeError, KeyError):
-        return response.text
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return text
 
 
 def _details(told: Mapping[str, Any]) -> str:
@@ -184,20 +209,19 @@ def _details(told: Mapping[str, Any]) -> str:
     return "".join(f"; {text}" for text in texts if text)
 
 
-def _is_limit(response: httpx.Response) -> bool:
+def _is_limit(headers: Mapping[str, str], text: str) -> bool:
     """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
-    headers = response.headers
     return (
         headers.get("X-RateLimit-Remaining") == "0"
         or "Retry-After" in headers
-        or "rate limit" in response.text.lower()
+        or "rate limit" in text.lower()
     )
 
 
 def _wait_seconds(headers: Mapping[str, str], now: float) -> float:
     after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
     if after.isdecimal():
-        return float(after)
+        return min(float(after), _MOST_PATIENCE_SECONDS)
     if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
-        return max(float(reset) - now, 1.0)
+        return min(max(float(reset) - now, 1.0), _MOST_PATIENCE_SECONDS)
     return _PATIENCE_SECONDS

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gitreload.credentials import UnfitSecretError
+from gitreload.credentials import Token, UnfitSecretError
 from gitreload.github_api import GitHubApi, RefusedError
 from gitreload.model import PermanentError
 from gitreload.visible import visible
@@ -131,8 +131,9 @@ class GitHubApp:
             except RefusedError as refused:
                 self._explain(refused, base, repository, permissions)
         try:
-            return _Given(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())
-        except (KeyError, TypeError, ValueError):
+            token = Token(str(answer["token"])).read().decode()
+            return _Given(token, datetime.fromisoformat(answer["expires_at"]).timestamp())
+        except (KeyError, TypeError, ValueError, UnfitSecretError):
             raise PermanentError(
                 f"what answers at {base} gives {self} no token: is that host a GitHub?"
             ) from None

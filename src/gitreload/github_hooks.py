@@ -52,7 +52,7 @@ class GitHubHook:
         """What GitHub tells of one; None of one that sends to another host."""
         config, last = _part(told, "config"), _part(told, "last_response")
         url = str(config.get("url", ""))
-        events = told.get("events", ["push"])
+        events, code = told.get("events", ["push"]), last.get("code")
         if _host(url) != _host(public_url):
             return None
         return cls(
@@ -60,9 +60,9 @@ class GitHubHook:
             url=url,
             action=_action(url, public_url),
             active=bool(told.get("active", True)),
-            pushes="push" in events or "*" in events,
+            pushes=isinstance(events, list) and ("push" in events or "*" in events),
             verifies=str(config.get("insecure_ssl", "0")) == "0",
-            answer=last.get("code"),
+            answer=code if isinstance(code, int) else None,
             said=visible(str(last.get("message") or last.get("status") or "")),
         )
 
@@ -214,7 +214,7 @@ def deliveries(api: GitHubApi, hook: GitHubHook, since: float, etag: str | None)
         first = first or page.etag
         try:
             several = [HookDelivery.of(told) for told in _objects(page.json, path)]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise PermanentError(f"what {api.base}{path} lists are no deliveries") from None
         found += (each for each in several if each.at >= since)
         if not several or several[-1].at < since:

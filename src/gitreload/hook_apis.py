@@ -84,7 +84,7 @@ class _GitHub:
         return {"name": "web", "active": True, "events": ["push"], "config": config}
 
     def url_of(self, found: Mapping[str, Any]) -> object:
-        return found.get("config", {}).get("url")
+        return _config(found).get("url")
 
 
 class _GitLab:
@@ -146,7 +146,7 @@ class _Gitea:
         return {"type": self.kind, "active": True, "events": ["push"], "config": config}
 
     def url_of(self, found: Mapping[str, Any]) -> object:
-        return found.get("config", {}).get("url")
+        return _config(found).get("url")
 
 
 APIS: Mapping[str, Api] = {
@@ -179,6 +179,17 @@ def make_hook(
             session.ask("DELETE", f"{hooks}/{number}")
 
 
+def _config(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = found.get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _are_hooks(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(each, dict) and "id" in each for each in found
+    )
+
+
 def _leads_to(hook: Hook, url: object) -> bool:
     return isinstance(url, str) and url.rstrip("/") == hook.url.rstrip("/")
 
@@ -194,9 +205,12 @@ class _Session:
     def listed(self, hooks: str) -> Iterator[Mapping[str, Any]]:
         """All hooks, page by page; Gitea names the size of a page otherwise than the others."""
         for page in range(1, _MOST_PAGES + 1):
-            found = self.ask("GET", f"{hooks}?page={page}&per_page=100&limit=50")
+            url = f"{hooks}?page={page}&per_page=100&limit=50"
+            found = self.ask("GET", url)
             if not found:
                 return
+            if not _are_hooks(found):
+                raise self._no_api(url)
             yield from found
 
     def ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
@@ -205,12 +219,10 @@ class _Session:
             response = self.client.request(method, url, json=body)
             if response.is_success:
                 return response.json() if response.content else None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = f"{type(error).__name__}: {error}"
-        except ValueError:
-            raise GitreloadError(
-                f"what answers at {url} is no API of {self.forge}: name its base URL with --api"
-            ) from None
+        except (ValueError, RecursionError):
+            raise self._no_api(url) from None
         else:
             raise GitreloadError(self._refused(response, url))
         raise GitreloadError(
@@ -218,8 +230,13 @@ class _Session:
             "command again, or add the webhook by hand"
         )
 
+    def _no_api(self, url: str) -> GitreloadError:
+        return GitreloadError(
+            f"what answers at {url} is no API of {self.forge}: name its base URL with --api"
+        )
+
     def _refused(self, response: httpx.Response, url: str) -> str:
-        said = response.text
+        said = response.content.decode("utf-8", "replace")
         for secret in self.secrets:
             said = said.replace(secret, "***")
         answer = f"{self.forge} answers {response.status_code} at {url}: {visible(said[:_SHOWN])}"
