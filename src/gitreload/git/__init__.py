@@ -19,6 +19,7 @@ from gitreload.git.following import on_newest_tag
 from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
+from gitreload.git.tidying import join_packs
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner, environment
 from gitreload.visible import visible
@@ -143,8 +144,16 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
-    git.join_packs(MOST_PACKS)
+    _join_packs(git)
     return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
+
+
+def _join_packs(git: Git) -> None:
+    """What goes wrong here is told, and changes nothing for the update."""
+    try:
+        join_packs(git, MOST_PACKS)
+    except (TransientError, PermanentError) as error:
+        git.notes.append(f"the packs could not be joined: {error}")
 
 
 def _only_here(git: Git, revision: str, tip: str) -> bool:

@@ -261,20 +261,6 @@ class Git(Running):
         done = self.run("rev-list", "--count", f"{revision}..{later}", quiet=True)
         return int(text(done)) if done.ok else None
 
-    def join_packs(self, most: int) -> None:
-        """Join the small packs that fetches left, once there are more than `most`.
-
-        Each fetch adds one, and git's own housekeeping, which takes its time, is off. What goes
-        wrong here is told, and changes nothing for the update.
-        """
-        with files_used(self.place):
-            if self.files.packs() <= most:
-                return
-        try:
-            self.check(self.run("repack", "--geometric=2", "-d", "-l", "-q"))
-        except (TransientError, PermanentError) as error:
-            self.notes.append(f"the packs could not be joined: {error}")
-
     def following(self, branch: str) -> Self:
         """The same for another branch of the remote; the notes are common."""
         checkout = replace(self.checkout, follows=branch)

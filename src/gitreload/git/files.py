@@ -133,19 +133,23 @@ class GitFiles:
             note.unlink()
 
     def packs(self) -> int:
-        """How many packs there are; none where the remote keeps some objects (a partial clone).
+        """How many packs git may join; none where the remote keeps some objects (a partial clone).
 
         Before 2.41 git forgot, when it joined packs, which of them lack objects on purpose.
         """
-        kinds = self._kinds_of_packs()
-        return 0 if ".promisor" in kinds else kinds.count(".pack")
+        files = self._beside_packs()
+        if any(file.suffix == ".promisor" for file in files):
+            return 0
+        left_alone = {file.stem for file in files if file.suffix in (".keep", ".mtimes")}
+        return sum(file.suffix == ".pack" and file.stem not in left_alone for file in files)
 
     def partial(self) -> bool:
         """Whether the remote keeps some objects, which git fetches when it needs them."""
-        return ".promisor" in self._kinds_of_packs()
+        return any(file.suffix == ".promisor" for file in self._beside_packs())
 
-    def _kinds_of_packs(self) -> list[str]:
-        return [file.suffix for file in (self.common / "objects/pack").iterdir()]
+    def _beside_packs(self) -> list[Path]:
+        """The packs, and what git keeps with each under its name."""
+        return list((self.common / "objects/pack").iterdir())
 
     def locks(self, *, deep: bool) -> list[Path]:
         """The lock files; only with `deep` those of single refs too, for which all are walked."""
