@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import func, select
 
+import fakes.caseless
+from fakes.caseless import DEVICE
 from gitreload.ledger import Ledger
 from gitreload.ledger.tables import deliveries, jobs
 
@@ -70,6 +73,23 @@ def tmpfs(folder: Path, size: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def caseless(folder: Path) -> Iterator[None]:
+    """A file system of its own in `folder`, which takes upper and lower case for the same."""
+    if os.geteuid() != 0 or not Path(DEVICE).exists():
+        pytest.skip("a file system that does not tell upper from lower case needs root and FUSE")
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-I", "-S", str(fakes.caseless.__file__), str(folder)]
+    with subprocess.Popen(command) as server:
+        wait_until(lambda: folder.is_mount() or server.poll())
+        if server.returncode:
+            pytest.skip("this machine does not let tests mount a file system")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class Remote:

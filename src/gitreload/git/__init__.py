@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git import depth, lfs, sparse, submodules
+from gitreload.git import caseless, depth, lfs, sparse, submodules
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
@@ -127,18 +127,23 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
         git.notes.append(f"dropped commits that only this checkout had, up to {before}")
     submodules.remove_others(git, parts)
     # As a rule nobody has worked here. Ignored files are overwritten, and `ignored` tells of those.
-    easy = before == known and not abandoned and policy != "ignored"
+    easy = before == known and not abandoned and policy != "ignored" and not git.caseless
     there = tip == before or (easy and git.advance(tip))
-    changes = git.changes(policy)
+    clashing = caseless.clashes(git, before)
+    changes = caseless.besides(git.changes(policy), clashing)
     narrowed = sparse.narrow(git, git.extent.sparse)
     if not there or abandoned or narrowed or lfs.switches(git) or changes.matter(policy):
         if before is not None and not abandoned and git.has_index():  # else everything differs
             git.notes.extend(_lost(git, changes, tip))
         lfs.switch(git)
         git.reset(tip)
+        if clashing and tip != before:  # by one name the other's file may have been removed
+            git.reset(tip)
         clean(git, policy)
     if tip != before:
         lfs.tell_pointers(git)
+        clashing = caseless.clashes(git, tip)
+    git.notes.extend(caseless.told(clashing))
     sparse.settle(git, git.extent.sparse)
     submodules.check_out(git, parts, policy)
     git.check_branch()

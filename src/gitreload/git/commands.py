@@ -11,7 +11,13 @@ from gitreload.git.access import NO_ACCESS, Access, Settings
 from gitreload.git.changes import Changes, Clean
 from gitreload.git.errors import BranchGoneError, Place, gone
 from gitreload.git.extent import WHOLE, Extent
-from gitreload.git.files import REVISION, BrokenRefError, GitFiles, OnlyGitKnowsError
+from gitreload.git.files import (
+    REVISION,
+    BrokenRefError,
+    GitFiles,
+    OnlyGitKnowsError,
+    is_caseless,
+)
 from gitreload.git.mending import files_used
 from gitreload.git.running import Running, text
 from gitreload.git.settings import lfs_settings
@@ -28,12 +34,16 @@ _STATUS = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
 # They would lead to hosts that nobody looked at.
 _NO_REDIRECTS = (("http.followRedirects", "false"),)
 
+# Where a clone was copied from another file system, its configuration says how it was there.
+_CASELESS = (("core.ignoreCase", "true"),)
+
 
 class Git(Running):
     """The git commands for one checkout.
 
     `local` is the ref that is checked out, `remote` the branch or tag that is followed there, by
-    its full name, and `tracking` what we know of it.
+    its full name, and `tracking` what we know of it. `caseless` tells that the files are where
+    upper and lower case are the same.
     """
 
     def __init__(
@@ -91,6 +101,7 @@ class Git(Running):
         )
         with files_used(place):
             files = GitFiles(git_dir, git_dir) if git_dir else GitFiles.of(checkout.path)
+            self.caseless = is_caseless(checkout.path)
         self._more = settings
         super().__init__(
             place,
@@ -100,7 +111,11 @@ class Git(Running):
             access=access,
             resolved=checkout.url,
             git_dir=git_dir,
-            settings=(*(lfs_settings(files.common) if extent.lfs else ()), *settings),
+            settings=(
+                *(lfs_settings(files.common) if extent.lfs else ()),
+                *(_CASELESS if self.caseless else ()),
+                *settings,
+            ),
             reading=reading,
             notes=[] if notes is None else notes,
         )
@@ -241,6 +256,12 @@ class Git(Running):
 
     def has_index(self) -> bool:
         return (self.files.own / "index").exists()
+
+    def names(self, revision: str) -> list[str]:
+        """The files and submodules of `revision`; of a MiB of them those in the middle lack."""
+        done = self.run("ls-tree", "-r", "-z", "--name-only", revision, quiet=True)
+        self.check(done)
+        return [name for name in text(done).split("\0") if name]
 
     def in_the_way(self, changes: Changes, revision: str) -> list[str]:
         """The files of `revision` in whose places something untracked is."""

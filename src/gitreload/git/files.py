@@ -178,6 +178,14 @@ class GitFiles:
             raise OnlyGitKnowsError
 
 
+def is_caseless(path: str) -> bool:
+    """Whether the file system of the checkout at `path` takes upper and lower case for the same."""
+    try:
+        return Path(path, ".git").samefile(Path(path, ".GIT"))
+    except FileNotFoundError:
+        return False
+
+
 def _text(file: Path) -> str:
     """What a file of one line holds; names in it are bytes, as in file names."""
     return os.fsdecode(file.read_bytes()).strip()
