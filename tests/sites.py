@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitreload.git import Access, Clean, Extent, Updated, update
+from gitreload.git import Access, Clean, Extent, Signers, Updated, update
 from gitreload.model import Checkout, Group
 from gitreload.process import Runner
 from helpers import Remote, git
@@ -20,6 +20,7 @@ class Site:
         self.children: list[Group] = []
         self.url: str | None = None
         self.tags: str | None = None
+        self.signers: Signers | None = None
 
     def checkout(self, branch: str = "main", follows: str | None = None) -> Checkout:
         # Read without more of git's files than this one, as some of them may be damaged.
@@ -56,6 +57,7 @@ class Site:
             wanted=wanted,
             extent=extent or Extent(),
             access=access or Access(),
+            signers=self.signers,
         )
 
     def git(self, *arguments: str) -> str:

@@ -383,6 +383,8 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
         {"REPOS": {"a": {"SUBMODULES": "github.com"}, "b": {"SUBMODULES": ["https://b", "b:443"]}}},
         {},
     ),
+    ({"REPOS": {"a": {"VERIFY_SIGNATURES": "ada.pub"}, "b": {"VERIFY_SIGNATURES": [1, ""]}}}, {}),
+    ({"REPOS": {"a": {"VERIFY_SIGNATURES": ["none", ".", "empty", "gr.env.json"]}}}, {}),
     ({"REPOS": {"a": {"SSH_KEY": 1, "TOKEN": 1}, "b": {"SSH_KEY": "", "TOKEN": "two words"}}}, {}),
     ({"REPOS": {"a": {"TOKEN": ""}, "b": {"TOKEN": {"FILE": "none"}}, "c": {"TOKEN": []}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1}}, "b": {"TOKEN": {"APP_ID": "", "KEY": ""}}}}, {}),

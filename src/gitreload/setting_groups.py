@@ -227,6 +227,11 @@ class RepoSettings(Group):
             )
         return self
 
+    verify_signatures: tuple[types.SigningKeysFile, ...] = Field(
+        default=(),
+        description="Files with public keys, OpenSSH's or OpenPGP's: a tip is refused that none of "
+        "these signed; see below.",
+    )
     ssh_key: types.OptionalPath = Field(
         default=None,
         description="The private key to fetch this repository with over ssh, and no other key.",

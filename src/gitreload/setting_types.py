@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gitreload import refs, remotes
+from gitreload import refs, remotes, signing_keys
 from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
 from gitreload.github_api import api_base
 from gitreload.github_app import GitHubApp
@@ -143,6 +143,14 @@ def _secret(value: object, info: ValidationInfo, kind: type[_Secret]) -> _Secret
     except UnfitSecretError as error:
         raise sentence(str(error)) from None
     raise ValueError
+
+
+def _signing_keys_file(value: Path) -> Path:
+    try:
+        signing_keys.read(value)
+    except signing_keys.UnfitKeysError as error:
+        raise sentence(str(error)) from None
+    return value
 
 
 def _token(value: object, info: ValidationInfo) -> Token | GitHubApp | None:
@@ -292,6 +300,11 @@ _AbsolutePath = Annotated[Path, BeforeValidator(_path)]
 AbsolutePath = Annotated[_AbsolutePath, Form('a path, such as "/srv/repos" or "~/repos"')]
 OptionalPath = Annotated[
     _AbsolutePath | None, Form('a path, such as "/srv/file" or "~/file", or null')
+]
+SigningKeysFile = Annotated[
+    _AbsolutePath,
+    AfterValidator(_signing_keys_file),
+    Form('the path of a file with public keys, such as "/etc/gitreload/ada.pub"'),
 ]
 Flag = Annotated[bool, Field(strict=True), Form("true or false")]
 Host = Annotated[_Plain, _only(_is_host), Form('a host name or IP address, such as "127.0.0.1"')]

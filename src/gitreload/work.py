@@ -86,9 +86,10 @@ class Work:
                 wanted=() if wanted is None else (wanted,),
                 access=self._access,
                 extent=git.Extent.of(self._settings, self._checkout.directory),
+                signers=git.Signers.of(self._settings, self._checkout.directory),
             )
-        except git.BranchGoneError as error:
-            if may_lag:
+        except (git.BranchGoneError, git.UntrustedError) as error:
+            if may_lag and error.lagging:
                 raise Postponed(str(error), LAG_SECONDS[lags], lags + 1) from error
             raise
         for note in updated.notes:

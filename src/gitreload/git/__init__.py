@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git import caseless, depth, lfs, sparse, submodules
+from gitreload.git import caseless, depth, lfs, signatures, sparse, submodules
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
 from gitreload.git.commands import Git
-from gitreload.git.errors import BranchGoneError, DamagedError
+from gitreload.git.errors import BranchGoneError, DamagedError, UntrustedError
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION
 from gitreload.git.following import on_newest_tag
 from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
+from gitreload.git.signers import Signers
 from gitreload.git.tidying import join_packs
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner, environment
@@ -30,6 +31,8 @@ __all__ = [
     "Clean",
     "Extent",
     "Git",
+    "Signers",
+    "UntrustedError",
     "Updated",
     "check_version",
     "differ",
@@ -67,6 +70,7 @@ def update(
     wanted: Sequence[str] = (),
     access: Access = NO_ACCESS,
     extent: Extent = WHOLE,
+    signers: Signers | None = None,
 ) -> Updated:
     """Bring `checkout` to the tip of what it follows; the caller holds its lock.
 
@@ -74,13 +78,15 @@ def update(
     files are those of the tip afterwards, whatever was there; what else is removed, `clean_policy`
     says. `wanted` are the revisions that were announced, newest last; they are only compared.
     `access` is what lets us in, besides what the operator gave git; `extent` how much of the
-    repository is wanted. Each git command may take `timeout` seconds.
+    repository is wanted. Each git command may take `timeout` seconds. With `signers`, one of them
+    has to have signed the tip.
 
     Raises `TransientError` and `PermanentError` with cause and cure, `BranchGoneError` where the
-    remote has no such branch or tag, and `Interrupted`.
+    remote has no such branch or tag, `UntrustedError` where none of the `signers` signed the tip
+    (then HEAD, index and files are as they were), and `Interrupted`.
     """
     wish = wanted[-1] if wanted else None
-    git = Git(checkout, runner, timeout=timeout, access=access, extent=extent)
+    git = Git(checkout, runner, timeout=timeout, access=access, extent=extent, signers=signers)
     try:
         if checkout.tags is not None:
             git, wish = on_newest_tag(git, wish)
@@ -120,6 +126,9 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     tip = git.fetched()
     if tip is None:
         raise TransientError(f"{git.tracking} is gone after it was fetched: another git removed it")
+    refusal = signatures.refusal(git, tip)
+    if refusal is not None:
+        raise UntrustedError(refusal, lagging=_lags(git, wanted, tip))
     lfs.fetch(git, tip)
     parts = submodules.fetch(git, tip)
     abandoned = git.abandon_unfinished()

@@ -21,6 +21,7 @@ from gitreload.git.files import (
 from gitreload.git.mending import files_used
 from gitreload.git.running import Running, text
 from gitreload.git.settings import lfs_settings
+from gitreload.git.signers import Signers
 from gitreload.git.space import check_space
 from gitreload.model import Checkout, PermanentError, TransientError
 from gitreload.process import Runner, user_name
@@ -54,6 +55,7 @@ class Git(Running):
         timeout: float,
         access: Access = NO_ACCESS,
         extent: Extent = WHOLE,
+        signers: Signers | None = None,
         git_dir: Path | None = None,
         tag: str | None = None,
         reading: bool = False,
@@ -84,6 +86,7 @@ class Git(Running):
             )
         self.checkout = checkout
         self.extent = extent
+        self.signers = signers
         self.local = f"{HEADS}{checkout.branch}"
         self.remote = f"{HEADS}{checkout.follows}" if tag is None else f"{TAGS}{tag}"
         self.tracking = f"{TRACKING}{checkout.follows}" if tag is None else self.remote
@@ -226,12 +229,7 @@ class Git(Running):
 
     def remove_directory(self, name: str) -> None:
         """Remove a directory of the checkout with all that is in it, however deep that is."""
-        self._runner.run(
-            ["rm", "-rf", "--", f"./{name}"],
-            cwd=self.place.path,
-            env=self._variables,
-            timeout=self._timeout,
-        )
+        self.run_program("rm", "-rf", "--", f"./{name}")
 
     def write(self, revision: str, folder: Path, index: Path) -> None:
         """Make the files in `folder` those of `revision`, and `index` theirs.
@@ -350,6 +348,7 @@ class Git(Running):
             timeout=self._timeout,
             access=self.access,
             extent=self.extent,
+            signers=self.signers,
             git_dir=git_dir,
             tag=tag,
             reading=self._reading,

@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from gitreload.git import signatures
 from gitreload.git.commands import Git
-from gitreload.git.errors import DamagedError
+from gitreload.git.errors import DamagedError, UntrustedError
 from gitreload.git.fetching import fetch
 from gitreload.git.files import REVISION
 from gitreload.git.mending import files_used
@@ -43,8 +44,8 @@ def renew(git: Git, damage: DamagedError) -> None:
 
     What git receives it checks: the hash and the form of each object, and that none is missing.
     Raises `damage` where other worktrees share the objects, or `HEAD` is damaged too,
-    `TransientError` where a git command works there, and whatever a fetch raises; then nothing was
-    changed.
+    `TransientError` where a git command works there, `UntrustedError` where the tip must not be
+    checked out, and whatever a fetch raises; then nothing was changed.
     """
     own = git.files.own
     aside = _aside(git.checkout)
@@ -61,12 +62,17 @@ def renew(git: Git, damage: DamagedError) -> None:
         depth = git.extent.depth or (1 if shallow else None)
     git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
     try:
-        fetch(git.beside(fresh), *([] if depth is None else [f"--depth={depth}"]))
+        received = git.beside(fresh)
+        fetch(received, *([] if depth is None else [f"--depth={depth}"]))
+        tip = received.fetched()
+        refusal = tip and signatures.refusal(received, tip)
     except DamagedError as theirs:
         raise PermanentError(
             f"the objects in {visible(git.checkout.directory)} are damaged, and so are those of "
             f"its remote, {mask(visible(git.place.url))}: have that mended first"
         ) from theirs
+    if refusal:
+        raise UntrustedError(refusal, lagging=False)
     git.mending.refuse_if_busy("its objects are to be replaced")
     with files_used(git.place):
         kept = _place_to_keep(aside / "damaged", git.checkout.directory)

@@ -97,6 +97,28 @@ class Running:
         variables = self._variables | self._secret if remote else self._variables
         return self._run_once(arguments, with_own_index(variables, folder, index), quiet=False)
 
+    def run_with(
+        self, settings: Settings, variables: Mapping[str, str], *arguments: str
+    ) -> Completed:
+        """Run a git command, quietly, with further settings and variables. It mends nothing.
+
+        Raises as `run` does.
+        """
+        made = git_environment(self.place.path, protocol="", more=(*self._settings, *settings))
+        return self._run_once(arguments, {**self._in_git_dir(made), **variables}, quiet=True)
+
+    def run_program(
+        self, *argv: str, adding: Mapping[str, str] | None = None, quiet: bool = False
+    ) -> Completed:
+        """Run another program than git there, `adding` to what git sees of the environment."""
+        return self._runner.run(
+            argv,
+            cwd=self.place.path,
+            env={**self._variables, **(adding or {})},
+            timeout=self._timeout,
+            quiet=quiet,
+        )
+
     def ask_remote(self, *command: str, quiet: bool = False) -> Completed:
         """Run a command that speaks with the remote, once it may.
 
