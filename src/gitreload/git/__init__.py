@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitreload.git import caseless, depth, lfs, signatures, sparse, submodules
+from gitreload.git import caseless, depth, lfs, signatures, sparse, submodule_fetch, submodules
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.changes import Changes, Clean, listed
 from gitreload.git.cleaning import clean
@@ -130,7 +130,7 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     if refusal is not None:
         raise UntrustedError(refusal, lagging=_lags(git, wanted, tip))
     lfs.fetch(git, tip)
-    parts = submodules.fetch(git, tip)
+    parts = submodule_fetch.fetch(git, tip)
     abandoned = git.abandon_unfinished()
     if before not in (None, known, tip) and _only_here(git, before, tip):
         git.notes.append(f"dropped commits that only this checkout had, up to {before}")
