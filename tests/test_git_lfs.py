@@ -12,10 +12,11 @@ from fakes import git_lfs
 from gitreload.git import Extent, Updated, write
 from gitreload.git.commands import Git
 from gitreload.git.gitmodules import host
-from gitreload.model import PermanentError
+from gitreload.model import Action, PermanentError, State
 from gitreload.process import Runner
 from helpers import Remote, git
 from sites import Site
+from workbench import Bench
 
 ATTRIBUTES = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
 LFS = Extent(lfs=True)
@@ -114,6 +115,14 @@ def test_is_published_with_the_contents(site: Site, remote: Remote, tmp_path: Pa
     index = tmp_path / "index"
     write(site.checkout(), runner, tip, folder=folder, index=index, timeout=60, extent=LFS)
     assert (folder / "a.bin").read_bytes() == b"content"
+
+
+def test_a_job_publishes_the_contents(bench: Bench) -> None:
+    bench.configured(LFS=True, PUBLISH=True)
+    _push(bench.remote, a=b"content")
+    bench.sync(action=Action.UPDATE)
+    assert bench.run().state is State.SUCCEEDED
+    assert (bench.folder / "published/course/a.bin").read_bytes() == b"content"
 
 
 def test_holds_for_submodules(site: Site, remote: Remote) -> None:

@@ -65,6 +65,7 @@ class Work:
         self._runner = runner
         self._access = access
         self._repo = settings.repo(checkout.directory)
+        self._extent = git.Extent.of(settings, checkout.directory)
         self._published = Published.of(settings, checkout.directory)
         self._build = Build.of(settings, checkout.directory)
         self._imported: Imported | None = None
@@ -85,7 +86,7 @@ class Work:
                 clean_policy=self._repo.clean,
                 wanted=() if wanted is None else (wanted,),
                 access=self._access,
-                extent=git.Extent.of(self._settings, self._checkout.directory),
+                extent=self._extent,
                 signers=git.Signers.of(self._settings, self._checkout.directory),
             )
         except (git.BranchGoneError, git.UntrustedError) as error:
@@ -185,6 +186,7 @@ class Work:
                 index=index,
                 timeout=self._settings.git_timeout_seconds,
                 access=self._access,
+                extent=self._extent,
             )
 
         if self._build is None:
