@@ -117,6 +117,7 @@ class BuildSettings(Group):
 class RepoSettings(Group):
     """What is set for one directory below REPODIR."""
 
+    # Whose pushes act on it, and when.
     secrets: tuple[types.SecretEntry, ...] = Field(
         default=(),
         description="The secrets of this repository's webhooks, as in `WEBHOOK_SECRETS`; where "
@@ -130,6 +131,13 @@ class RepoSettings(Group):
     remotes: tuple[types.RemoteUrl, ...] = Field(
         default=(), description="Further URLs of repositories whose pushes count for this checkout."
     )
+    hold: types.Flag = Field(
+        default=False,
+        description="Record pushes, but act on them only once this is `false` again, as after "
+        "`gitreload hold`.",
+    )
+
+    # What is checked out.
     ref: types.TagPattern = Field(
         default=None,
         description="The tags that are followed instead of the branch, such as `v*`: the newest "
@@ -140,53 +148,6 @@ class RepoSettings(Group):
         description="What an update removes: `none`, `untracked` files (ignored ones stay), or "
         "`ignored` ones too.",
     )
-    course_key: types.CourseKey | None = Field(
-        default=None, description="The course that an import must be of; another one is refused."
-    )
-    publish: Annotated[
-        PublishSettings | None,
-        BeforeValidator(types.switched, json_schema_input_type=PublishSettings | bool | None),
-    ] = Field(
-        default=None,
-        description="`true` or an object: serve each revision whole, from a directory of its own; "
-        "see below.",
-    )
-    build: BuildSettings | None = Field(
-        default=None,
-        description="An object: publish what a command makes of each revision, instead of its "
-        "files; see below. Needs `PUBLISH`.",
-    )
-    validator: types.Command = Field(  # pydantic has a `validate` of its own
-        default=(),
-        alias="VALIDATE",
-        description="A command, as a list, that runs in each revision before it is served, and may "
-        "refuse it by its exit code. Needs `PUBLISH`.",
-    )
-
-    hold: types.Flag = Field(
-        default=False,
-        description="Record pushes, but act on them only once this is `false` again, as after "
-        "`gitreload hold`.",
-    )
-    after: types.Command = Field(
-        default=(),
-        description="A command, as a list, that runs once what has changed is served or imported, "
-        "and again until it succeeds.",
-    )
-    paths: tuple[types.Glob, ...] = Field(
-        default=(),
-        description="Only changes below these are published, imported and followed by `AFTER`; "
-        "with `!` before it, a glob takes away from the others.",
-    )
-
-    @model_validator(mode="after")
-    def _validates_what_is_published(self) -> Self:
-        if self.validator and self.publish is None:
-            raise types.sentence(
-                "VALIDATE looks at what is published, and PUBLISH is not set; set it to true"
-            )
-        return self
-
     depth: types.Depth = Field(
         default=None,
         description="How many commits of the history are fetched; `null` for all.",
@@ -207,6 +168,74 @@ class RepoSettings(Group):
         "`origin`, and from these; `null` leaves them alone.",
     )
 
+    # With what it is fetched, and what of that is believed.
+    ssh_key: types.OptionalPath = Field(
+        default=None,
+        description="The private key to fetch this repository with over ssh, and no other key.",
+    )
+    token: types.OptionalToken = Field(
+        default=None,
+        description='The token to fetch this repository with over HTTPS: a string, `{"FILE": '
+        "path}`, which is read for each fetch, or a GitHub App; see below. It goes to the host of "
+        "`origin` alone.",
+    )
+    verify_signatures: tuple[types.SigningKeysFile, ...] = Field(
+        default=(),
+        description="Files with public keys, OpenSSH's or OpenPGP's: a tip is refused that none of "
+        "these signed; see below.",
+    )
+
+    # What is done with it.
+    course_key: types.CourseKey | None = Field(
+        default=None, description="The course that an import must be of; another one is refused."
+    )
+    paths: tuple[types.Glob, ...] = Field(
+        default=(),
+        description="Only changes below these are published, imported and followed by `AFTER`; "
+        "with `!` before it, a glob takes away from the others.",
+    )
+    publish: Annotated[
+        PublishSettings | None,
+        BeforeValidator(types.switched, json_schema_input_type=PublishSettings | bool | None),
+    ] = Field(
+        default=None,
+        description="`true` or an object: serve each revision whole, from a directory of its own; "
+        "see below.",
+    )
+    build: BuildSettings | None = Field(
+        default=None,
+        description="An object: publish what a command makes of each revision, instead of its "
+        "files; see below. Needs `PUBLISH`.",
+    )
+    validator: types.Command = Field(  # pydantic has a `validate` of its own
+        default=(),
+        alias="VALIDATE",
+        description="A command, as a list, that runs in each revision before it is served, and may "
+        "refuse it by its exit code. Needs `PUBLISH`.",
+    )
+    after: types.Command = Field(
+        default=(),
+        description="A command, as a list, that runs once what has changed is served or imported, "
+        "and again until it succeeds.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_proven(self) -> Self:
+        if self.secrets and self.forge == "sourcehut":
+            raise types.sentence(
+                "SECRETS and the FORGE sourcehut exclude each other, as that signs with a key of "
+                "its own; remove SECRETS"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _validates_what_is_published(self) -> Self:
+        if self.validator and self.publish is None:
+            raise types.sentence(
+                "VALIDATE looks at what is published, and PUBLISH is not set; set it to true"
+            )
+        return self
+
     @model_validator(mode="after")
     def _publishes_what_is_built(self) -> Self:
         if self.build is None:
@@ -224,30 +253,5 @@ class RepoSettings(Group):
             raise types.sentence(
                 "BUILD and COURSE_KEY exclude each other, as git_add_course imports the checkout "
                 "itself, not what is built; remove one of them"
-            )
-        return self
-
-    verify_signatures: tuple[types.SigningKeysFile, ...] = Field(
-        default=(),
-        description="Files with public keys, OpenSSH's or OpenPGP's: a tip is refused that none of "
-        "these signed; see below.",
-    )
-    ssh_key: types.OptionalPath = Field(
-        default=None,
-        description="The private key to fetch this repository with over ssh, and no other key.",
-    )
-    token: types.OptionalToken = Field(
-        default=None,
-        description='The token to fetch this repository with over HTTPS: a string, `{"FILE": '
-        "path}`, which is read for each fetch, or a GitHub App; see below. It goes to the host of "
-        "`origin` alone.",
-    )
-
-    @model_validator(mode="after")
-    def _can_be_proven(self) -> Self:
-        if self.secrets and self.forge == "sourcehut":
-            raise types.sentence(
-                "SECRETS and the FORGE sourcehut exclude each other, as that signs with a key of "
-                "its own; remove SECRETS"
             )
         return self
