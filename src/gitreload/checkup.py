@@ -157,10 +157,9 @@ def _remote_problems(error: GitreloadError, access: Access, key: str | None) -> 
 
 
 def _key(access: Access, fingerprint: str | None) -> str | None:
-    found = [] if access.ssh_key is None else [f"SSH_KEY {access.ssh_key} {fingerprint or ''}"]
-    return (
-        ", ".join([*(each.strip() for each in found), *filter(None, [access.token_place])]) or None
-    )
+    """What the checkout is fetched with of its own, for people; None where it has nothing."""
+    ssh_key = f"SSH_KEY {access.ssh_key} {fingerprint or ''}".rstrip() if access.ssh_key else None
+    return ", ".join(filter(None, [ssh_key, access.token_place])) or None
 
 
 def _commits_behind(git: Git, head: str | None, tip: str | None) -> int | None:

@@ -50,7 +50,6 @@ class Drafts:
     """The drafts in the directory `place`.
 
     With `hardlinks` their unchanged files are the same file as those of the revision before.
-    `digits` is how many digits the name of a revision has.
     """
 
     place: Path
@@ -69,7 +68,8 @@ class Drafts:
     def write(self, base: Tree | None, write: Write, digits: int) -> Tree:
         """A revision's files, with what did not change since `base` taken from there.
 
-        They are not on disk yet.
+        They are not on disk yet. `digits` is how many digits the name of a revision has. Raises
+        OSError, and what `write` does.
         """
         before = None if base is None else self._begin(base, digits)
         if before is None:
@@ -83,7 +83,7 @@ class Drafts:
         return self.new
 
     def make_ready(self, base: Tree, digits: int) -> None:
-        """Copy `base`, and write that out, unless a copy is ready."""
+        """Copy `base`, and write that out, unless a copy is ready. Raises OSError."""
         if self._is_ready(base):
             return
         self.ready.remove()

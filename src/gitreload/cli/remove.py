@@ -105,7 +105,6 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
             "elsewhere, or delete it"
         )
         return
-    from gitreload import disk
     from gitreload.building import place_of
 
     for alias in checkout.aliases:

@@ -17,6 +17,7 @@ from pathlib import Path
 from gitreload.git.access import Access, secrets_in, speaking
 from gitreload.git.errors import Place, failure
 from gitreload.git.extent import WHOLE, Extent
+from gitreload.git.running import text
 from gitreload.git.settings import OLD_FLAWS_PASS, git_environment
 from gitreload.git.sparse import FILE, SETTINGS, patterns
 from gitreload.model import GitreloadError, PermanentError
@@ -113,7 +114,7 @@ class Steps:
     def _begin(self) -> None:
         depth = self._wanted.extent.depth or (1 if self.patient else FIRST_DEPTH)
         done = self._clone(f"--depth={depth}")
-        if not done.ok and _ONLY_WHOLE.search(_text(done)):
+        if not done.ok and _ONLY_WHOLE.search(text(done)):
             done = self._clone()
         if not done.ok:
             raise self._failure(done)
@@ -194,16 +195,16 @@ class Steps:
     def _branch(self, repository: Path) -> str:
         """What is, or is to be, checked out there; empty where that is no branch."""
         done = self._ask("symbolic-ref", "--quiet", "--short", "HEAD", at=repository)
-        return done.output.decode("utf-8", "surrogateescape").strip()
+        return text(done).strip()
 
     def _failure(self, done: Completed) -> GitreloadError:
         url, branch = self._wanted.url, self._wanted.branch
-        if _NO_BRANCH.search(_text(done)):
+        if _NO_BRANCH.search(text(done)):
             return PermanentError(
                 f"there is no branch {visible(branch or '')} at {mask(visible(url))}: name one "
                 "that is there, or leave --branch away for its default"
             )
-        return failure(f"git {done.argv[1]}", _text(done), self._place)
+        return failure(f"git {done.argv[1]}", text(done), self._place)
 
     def _environment(self) -> dict[str, str]:
         """For a command that speaks with the remote."""
@@ -213,10 +214,10 @@ class Steps:
             return self._ask(*arguments, at=self._begun.parent)
 
         # Its user and password are masked here, and nobody asks for them.
-        url = ask("ls-remote", "--get-url", self._wanted.url).output
+        url = text(ask("ls-remote", "--get-url", self._wanted.url)).strip()
         variables, secret = speaking(
             os.fspath(self.repository),
-            url.decode("utf-8", "surrogateescape").strip(),
+            url,
             self._access,
             ask,
         )
@@ -238,7 +239,3 @@ class Steps:
             progress=self._progress,
             secrets=secrets_in(env),
         )
-
-
-def _text(done: Completed) -> str:
-    return done.output.decode("utf-8", "surrogateescape")
