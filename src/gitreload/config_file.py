@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,10 +52,10 @@ def change(loaded: Config, edit: Callable[[str], str]) -> Path:
         # Beside it, as relative paths in it start at the working directory anyway.
         draft = path.with_name(f".{path.name}.new")
         try:
-            _write_like(path, draft, edit(text))
+            _write_like(path, draft, edit(text.removeprefix("\ufeff")))
             _check(draft, path)
             if path.exists():
-                shutil.copy2(path, path.with_name(path.name + BACKUP))
+                _write_like(path, path.with_name(path.name + BACKUP), text)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -226,8 +226,10 @@ def _is_github_url(value: str) -> bool:
 
 def is_directory(value: str) -> bool:
     """Whether it names a checkout below REPODIR."""
+    # Hidden ones are never looked at: what is ours lies there.
     parts = value.split("/")
-    return len(parts) <= 2 and not any(part in ("", ".", "..") for part in parts)
+    hidden = any(not part or part.startswith(".") for part in parts)
+    return len(parts) <= 2 and not hidden and visible(value) == value
 
 
 def is_folder(value: str) -> bool:

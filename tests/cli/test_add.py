@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fakes.git_ssh import SSHD, SshServer, ssh_server
 from fakes.hook_api import TOKEN, hook_api
 from gitreload.cli.running import listed, tell_running
 from gitreload.config import load
+from gitreload.git.host_keys import HostKey, trust
 from gitreload.locks import Lock, checkout_lock_path
 from gitreload.process import proc
 from helpers import Remote, git, wait_until
@@ -285,6 +287,31 @@ class TestAdd:
         assert "REPOS.course.SSH_KEY is" in refused.stderr
         assert (host.folder / "gr.env.json").read_text() == before
 
+    @pytest.mark.parametrize("name", [".github", "org/.git", "a\nb", "../a"])
+    def test_a_name_that_is_never_looked_at_is_refused(
+        self, host: Host, remote: Remote, name: str
+    ) -> None:
+        refused = host.run("add", remote.url, "--dir", name)
+        assert refused.exit_code == 2
+        assert "expected a directory below REPODIR" in refused.stderr
+        assert list(host.repodir.iterdir()) == []
+
+    def test_a_file_with_a_byte_order_mark_is_changed_too(self, host: Host, remote: Remote) -> None:
+        """As editors of Windows write it."""
+        file = host.folder / "gr.env.json"
+        before = b"\xef\xbb\xbf" + file.read_bytes()
+        file.write_bytes(before)
+        host.done("add", remote.url)
+        assert "course" in config(host)["REPOS"]
+        assert (host.folder / "gr.env.json.bak").read_bytes() == before
+
+    def test_the_backup_is_a_file_of_its_own(self, host: Host, remote: Remote) -> None:
+        other = host.folder / "other"
+        other.write_text("of somebody else")
+        (host.folder / "gr.env.json.bak").symlink_to(other)
+        host.done("add", remote.url)
+        assert other.read_text() == "of somebody else"
+
 
 class TestRemove:
     def test_undoes_it(self, host: Host, remote: Remote) -> None:
@@ -306,6 +333,28 @@ class TestRemove:
         assert [each.name for each in host.repodir.iterdir()] == [".gitreload"]
         assert host.json("list") == []
 
+    @pytest.mark.parametrize("step", ["_leave_published", "_leave", "_forget"])
+    def test_one_that_was_killed_is_finished_by_the_next(
+        self, host: Host, remote: Remote, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        host.done("add", remote.url, "--update", "--publish")
+        host.done("sync", "course", "--update", "--wait")
+        with monkeypatch.context() as dying:
+            dying.setattr(f"gitreload.cli.remove.{step}", lambda *_, **__: sys.exit(9))
+            assert host.run("remove", "course", "--delete", "--yes").exit_code == 9
+        host.done("remove", "course", "--delete", "--yes")
+        assert config(host)["REPOS"] == {}
+        assert not list((host.folder / "published").iterdir())
+        assert not (host.repodir / "course").exists()
+
+    def test_a_checkout_elsewhere_goes_with_its_link(self, host: Host, remote: Remote) -> None:
+        remote.clone(host.folder / "elsewhere/course")
+        (host.repodir / "linked").symlink_to(host.folder / "elsewhere/course")
+        host.configure(REPOS={"linked": {"CLEAN": "none"}})
+        host.done("remove", "linked", "--delete", "--yes")
+        assert not (host.repodir / "linked").is_symlink()
+        assert not (host.folder / "elsewhere/course").exists()
+
     def test_not_while_a_job_runs(self, host: Host, remote: Remote, book: Book) -> None:
         host.done("add", remote.url)
         host.done("sync", "course")
@@ -325,6 +374,13 @@ class TestRemove:
 
 @pytest.mark.skipif(SSHD is None, reason="there is no sshd: apt-get install openssh-server")
 class TestHosts:
+    def test_several_are_trusted_at_once(self, tmp_path: Path) -> None:
+        file = tmp_path / "known_hosts"
+        keys = [HostKey(f"host{number}", "ssh-ed25519", "AAAA") for number in range(20)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda key: trust(file, (key,)), keys))
+        assert sorted(file.read_text().splitlines()) == sorted(key.line for key in keys)
+
     @pytest.fixture
     def server(self, tmp_path: Path) -> Iterator[SshServer]:
         with ssh_server(tmp_path / "sshd") as running:

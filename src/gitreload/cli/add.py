@@ -141,9 +141,13 @@ def _name(url: str) -> str:
 
 def _check_name(name: str) -> None:
     from gitreload.setting_types import is_directory
+    from gitreload.visible import visible
 
     if not is_directory(name):
-        raise UsageError(f"--dir {name}; expected a directory below REPODIR, `dir` or `org/dir`")
+        raise UsageError(
+            f"--dir {visible(name)}; expected a directory below REPODIR, `dir` or `org/dir`, whose "
+            "names do not begin with a dot"
+        )
 
 
 def _hook_token(settings: Settings, forge: str | None, file: Path) -> str:
@@ -238,7 +242,7 @@ def _configure(loaded: Config, name: str, forge: str | None, entry: dict[str, An
         make_secret(secret_file(loaded.settings, name), forge)
 
     def edit(text: str) -> str:
-        there = json.loads(text.removeprefix("\ufeff")).get("REPOS", {}).get(name, {})
+        there = json.loads(text).get("REPOS", {}).get(name, {})
         return put(text, ["REPOS", name], {**there, **entry})
 
     if entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,11 +58,12 @@ def remove(
         if checkout is not None and ledger_exists(settings):
             ledger = held.enter_context(open_ledger(settings))
             _end_jobs(ledger, checkout, held)
-        _forget(loaded, name)
-        if checkout is not None:
-            _leave(settings, checkout, delete=delete)
         if published is not None:
             _leave_published(published, delete=delete)
+        if checkout is not None:
+            _leave(settings, checkout, delete=delete)
+        # Last: the same command finds by it what is left, if this one does not come to its end.
+        _forget(loaded, name)
 
 
 def _end_jobs(ledger: Ledger, checkout: Checkout, held: ExitStack) -> None:
@@ -107,17 +107,16 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
         return
     from gitreload.building import place_of
 
-    for alias in checkout.aliases:
+    for alias in (checkout.directory, *checkout.aliases):
         link = settings.repodir / alias
         if link.is_symlink():
             link.unlink()
     # Out of sight at once, whatever deleting takes.
     doomed = settings.repodir / ".gitreload" / f"deleted-{checkout.directory.replace('/', '%2F')}"
     doomed.parent.mkdir(exist_ok=True)
-    if doomed.exists():
-        shutil.rmtree(doomed)
+    disk.remove(doomed)
     Path(checkout.path).rename(doomed)
-    shutil.rmtree(doomed)
+    disk.remove(doomed)
     disk.remove(place_of(settings, checkout.directory))
     say(f"deleted {checkout.path}")
 

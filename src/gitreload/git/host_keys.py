@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gitreload.git.access import Access
 from gitreload.git.deploy_key import sha256
+from gitreload.locks import Lock
 from gitreload.model import GitreloadError
 from gitreload.process import Runner, environment
 from gitreload.remotes import ssh_host, ssh_port
@@ -86,13 +87,19 @@ class HostKey:
 
 
 def trust(file: Path, keys: tuple[HostKey, ...]) -> None:
-    """Have `file` know these keys of a host, and none that it knew of that host before."""
+    """Have `file` know these keys of a host, and none that it knew of that host before.
+
+    Two commands at once do so one after the other.
+    """
     name = keys[0].name
-    before = file.read_text().splitlines() if file.exists() else []
-    kept = [line for line in before if line.partition(" ")[0] != name]
-    draft = file.with_name(f".{file.name}.new")
-    draft.write_text("".join(f"{line}\n" for line in [*kept, *(key.line for key in keys)]))
-    draft.replace(file)
+    lock = Lock.take(file.with_name(f".{file.name}.lock"), wait=True)
+    assert lock is not None, "it was waited for"
+    with lock:
+        before = file.read_text().splitlines() if file.exists() else []
+        kept = [line for line in before if line.partition(" ")[0] != name]
+        draft = file.with_name(f".{file.name}.new")
+        draft.write_text("".join(f"{line}\n" for line in [*kept, *(key.line for key in keys)]))
+        draft.replace(file)
 
 
 def _output(*argv: str, failing: bool = False) -> str:
