@@ -338,6 +338,7 @@ WANTED_MODULES = {
     "absolute path": ([("part", "{empty}", "../course.git")], "its path leads elsewhere"),
     "path with magic": ([("part", ":(top)part", "../course.git")], "its path leads elsewhere"),
     "path that ends in CR": ([("part", '"way\r"', "../course.git")], "cannot be seen"),
+    "name too long": ([("%" * 90, "part", "../course.git")], "its name is too long"),
     "one path twice": (
         [("one", "part", "../course.git"), ("two", "part", "../course.git")],
         "another one has the same path",

@@ -7,8 +7,10 @@ https://git-scm.com/docs/gitmodules
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from gitreload.model import PermanentError
 from gitreload.remotes import canonical, mask, protocol
@@ -18,6 +20,7 @@ _GITLINK = "160000"
 # Programs do not agree where a host ends at some of these; no repository needs them in its URL.
 _UNSAFE = re.compile(r"[\s\\#?\"<>^`{|}]")
 _LOGIN = re.compile(r"^(https?://)[^/@]*@", re.IGNORECASE)
+_LONGEST = 255  # of the name of a file, on Linux
 _SPOKEN = ("https", "ssh")
 
 
@@ -125,13 +128,20 @@ def check(label: str, modules: Collection[Submodule]) -> None:
                 raise _refused(label, module, f"its {what} has characters that cannot be seen")
         if set(module.name.split("/")) & {"", ".", ".."}:
             raise _refused(label, module, "its name leads elsewhere")
+        if len(folder_name(module.name)) > _LONGEST:
+            raise _refused(label, module, "its name is too long for a directory")
         parts = {part.lower() for part in module.path.split("/")}
         if parts & {"", ".", "..", ".git"} or module.path.startswith(":"):
             raise _refused(label, module, "its path leads elsewhere")
-    paths = [module.path for module in modules]
+    paths = Counter(module.path for module in modules)
     for module in modules:
-        if paths.count(module.path) > 1:
+        if paths[module.path] > 1:
             raise _refused(label, module, "another one has the same path")
+
+
+def folder_name(name: str) -> str:
+    """How the directory of the submodule `name` is called: never one within another's."""
+    return quote(name, safe="")
 
 
 def _refused(label: str, module: Submodule, why: str) -> PermanentError:
