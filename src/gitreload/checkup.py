@@ -17,6 +17,7 @@ from gitreload.git.deploy_key import fingerprint
 from gitreload.git.errors import AccessError
 from gitreload.git.space import check_space
 from gitreload.github_hooks import Hooks, explained
+from gitreload.late import late
 from gitreload.ledger import CheckoutRecord
 from gitreload.model import (
     Action,
@@ -234,6 +235,8 @@ def _ledger_problems(record: CheckoutRecord, now: float) -> Iterator[Problem]:
     if job is not None and job.state is State.FAILED:
         again = f"once that is mended: gitreload retry {job.id}"
         yield Problem("job", f"its last job, {job.id}, failed: {job.error}; {again}")
+    elif (waits := late(record, now)) is not None:
+        yield Problem("job", waits)
     elif job is not None and job.failing:
         yield Problem("job", f"job {job.id} fails again and again: {job.error}")
     if record.missed is not None:

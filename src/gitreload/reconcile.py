@@ -23,6 +23,7 @@ from gitreload import tips
 from gitreload.attempt import Tools
 from gitreload.checkouts.revision import revision
 from gitreload.git import Git
+from gitreload.late import late
 from gitreload.ledger import CheckoutRecord, Ledger
 from gitreload.locks import Lock
 from gitreload.model import Action, Checkout, GitreloadError, Interrupted, Reason, State
@@ -105,10 +106,11 @@ class Reconciler:
         self._began = 0.0
         self._factor = 1.0
         # What was told, so that it is told once: why there is no round, the kind of trouble with
-        # each checkout's remote, missed pushes, checkouts that are left alone.
+        # each checkout's remote, missed pushes, jobs that are late, checkouts that are left alone.
         self._complaint: str | None = None
         self._troubles: dict[str, type[GitreloadError]] = {}
         self._alarmed: dict[str, int] = {}
+        self._late: set[int] = set()
         self._left_alone: set[str] = set()
 
     def run(self) -> None:
@@ -167,6 +169,7 @@ class Reconciler:
         tools = self._tools()
         so_far = _Round(self._ledger.last_results())
         self._alarm(so_far.known.values())
+        self._tell_late(so_far.known.values())
         followed = [each for each in tools.checkouts.all() if each.problem is None]
         remotes = sorted(tips.by_remote(followed, tools.settings), key=so_far.last_asked)
         for answers in tips.look(remotes, tools.settings, self._runner):
@@ -267,6 +270,19 @@ class Reconciler:
             if found.pushes > told and not (told and found.last_delivery is None):
                 logger.warning("%s", found.alarm(self._ledger.clock()))
         self._alarmed = {path: found.pushes for path, found in missed.items()}
+
+    def _tell_late(self, known: Iterable[CheckoutRecord]) -> None:
+        """Tell of each job that its checkout waits for too long."""
+        now = self._ledger.clock()
+        found = {
+            record.last_job.id: told
+            for record in known
+            if record.last_job is not None and (told := late(record, now)) is not None
+        }
+        for job, told in found.items():
+            if job not in self._late:
+                logger.warning("%s", told)
+        self._late = set(found)
 
 
 def _text(error: GitreloadError | None) -> str | None:

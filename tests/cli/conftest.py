@@ -16,10 +16,11 @@ from typing import IO, Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from gitreload.checkouts import Checkouts
 from gitreload.cli import app
 from gitreload.ledger import Claimed, Done, Ledger, Revisions
 from gitreload.locks import Lock, slot_path
-from gitreload.model import Imported
+from gitreload.model import Action, Imported, Reason
 from helpers import Remote
 
 COMMAND = Path(sys.executable).with_name("gitreload")
@@ -161,3 +162,14 @@ def book(host: Host) -> Iterator[Book]:
     ledger = Ledger.open(host.state_dir)
     yield Book(ledger)
     ledger.close()
+
+
+@pytest.fixture
+def late(host: Host) -> str:
+    """A job that has been waiting for four hours; what is told of it."""
+    checkout = Checkouts(host.repodir, {}).get("course")
+    assert checkout is not None
+    ledger = Ledger.open(host.state_dir, clock=lambda: time.time() - 4 * 3600 - 60)
+    ledger.enqueue([checkout], Action.IMPORT, Reason.SYNC)
+    ledger.close()
+    return "course has been behind for 4 hours, waiting for job 1, which no worker has taken: "

@@ -267,6 +267,9 @@ class TestFinds:
             "its last job, 1, failed: course.xml is missing; once that is mended: gitreload retry 1"
         )
 
+    def test_a_job_that_is_late(self, host: Host, late: str) -> None:
+        assert problems(host)["job"].startswith(late)
+
     def test_a_webhook_that_seems_broken(self, host: Host, book: Book) -> None:
         head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
         book.ledger.catch_up(the_checkout(host), head, lambda _: Action.UPDATE, missed=True)

@@ -59,6 +59,9 @@ class TestList:
         book.ledger.note_tips([(checkout, None, "the remote is away")])
         assert "the remote is away" in host.done("list")
 
+    def test_a_job_that_is_late(self, host: Host, late: str) -> None:
+        assert late in host.done("list")
+
     def test_one_that_follows_tags(self, host: Host) -> None:
         host.configure(REPOS={"course": {"REF": "v*"}})
         course = host.repodir / "course"

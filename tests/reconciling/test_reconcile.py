@@ -17,6 +17,7 @@ from fakes.github_server import PERSONAL, Hook, github
 from fakes.keys import rsa_key
 from gitreload import reconcile, tips
 from gitreload.git import Git, fetching, running
+from gitreload.late import LATE_SECONDS
 from gitreload.ledger import CheckoutRecord, Missed
 from gitreload.locks import Lock
 from gitreload.model import (
@@ -454,6 +455,64 @@ class TestAlarm:
         host.round()
         self.lose(host, remote, 4)
         assert caplog.text.count("and none is known that ever did") == 1
+
+
+class TestLate:
+    """A checkout that stays behind, whatever a job is to do about it."""
+
+    def told(self, caplog: pytest.LogCaptureFixture) -> list[str]:
+        found = [record.getMessage() for record in caplog.records]
+        return [text for text in found if "has been behind for" in text]
+
+    def test_as_no_worker_takes_its_job_is_told_once(
+        self, host: Host, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.sync()
+        host.now += LATE_SECONDS - 1
+        host.reconciler.attend()
+        assert self.told(caplog) == []
+        for _ in range(2):
+            host.round()
+        [told] = self.told(caplog)
+        assert "course has been behind for 8 hours, waiting for job 1, which no worker has" in told
+        host.work()
+        host.sync()
+        for _ in range(2):
+            host.round()
+        assert len(self.told(caplog)) == 2
+
+    def test_as_its_job_does_not_end(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        host.sync()
+        claimed = host.ledger.claim("worker")
+        assert claimed is not None
+        host.round()
+        [told] = self.told(caplog)
+        assert "waiting for job 1, which is running: see what it does with gitreload logs 1" in told
+        claimed.lock.release()
+
+    def test_as_its_job_fails_again_and_again(
+        self, host: Host, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host.sync()
+        claimed = host.ledger.claim("worker")
+        assert claimed is not None
+        host.ledger.try_again(claimed, "the remote is away", 300, 5, failing=True)
+        claimed.lock.release()
+        host.round()
+        [told] = self.told(caplog)
+        assert told.endswith("job 1, which fails again and again: the remote is away")
+
+    def test_on_purpose_is_no_alarm(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        host.sync()
+        host.ledger.hold(host.checkout())
+        host.round()
+        host.ledger.release(host.checkout())
+        host.ledger.held_by_configuration = frozenset(["course"])
+        host.round()
+        assert self.told(caplog) == []
+        host.ledger.held_by_configuration = frozenset()
+        host.round()
+        assert len(self.told(caplog)) == 1
 
 
 @pytest.mark.parametrize(

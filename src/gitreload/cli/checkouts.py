@@ -139,11 +139,14 @@ def _row(
 
 
 def _trouble(record: CheckoutRecord | None) -> str:
-    """What is known to be wrong with the remote, or with its webhook."""
+    """What is known to be wrong: with the remote, its job that does not end, or its webhook."""
+    from gitreload.late import late
+
     if record is None:
         return ""
-    missed = "" if record.missed is None else record.missed.alarm(time.time())
-    return record.trouble or missed
+    now = time.time()
+    missed = "" if record.missed is None else record.missed.alarm(now)
+    return record.trouble or late(record, now) or missed
 
 
 def records(settings: Settings) -> dict[str, CheckoutRecord]:

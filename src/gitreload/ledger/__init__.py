@@ -451,7 +451,12 @@ class Ledger:
 
     def last_results(self) -> dict[str, CheckoutRecord]:
         with self.database.read() as connection:
-            return views.last_results(connection, self.pool)
+            found = views.last_results(connection, self.pool)
+        configured = self.held_by_configuration
+        return {
+            path: replace(record, held=record.held or record.directory in configured)
+            for path, record in found.items()
+        }
 
     def held(self, job: Job) -> bool:
         """Whether the checkout of the job, which may run, is held now."""
