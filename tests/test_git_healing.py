@@ -37,39 +37,61 @@ def _follows(site: Site, branch: str) -> str:
 # Locks
 
 
-YEARS = 5 * 365 * 86400
+AGES = {"now": 0, "seconds": 10, "years": 5 * 365 * 86400}
 
 
+@pytest.mark.parametrize("age", AGES)
 @pytest.mark.parametrize(
-    ("name", "age"),
+    "name",
     [
-        ("index.lock", 0),
-        ("index.lock", 10),
-        ("index.lock", YEARS),
-        ("HEAD.lock", YEARS),
-        ("config.lock", YEARS),
-        ("config.worktree.lock", YEARS),
-        ("shallow.lock", YEARS),
-        ("packed-refs.lock", YEARS),
-        ("ORIG_HEAD.lock", YEARS),
-        ("refs/heads/main.lock", YEARS),
-        ("refs/remotes/origin/main.lock", 0),
-        ("objects/info/commit-graph.lock", YEARS),
+        "index.lock",
+        "HEAD.lock",
+        "config.lock",
+        "config.worktree.lock",
+        "shallow.lock",
+        "packed-refs.lock",
+        "ORIG_HEAD.lock",
+        "refs/heads/main.lock",
+        "refs/remotes/origin/main.lock",
+        "objects/info/commit-graph.lock",
     ],
 )
 def test_a_lock_of_any_age_and_kind_is_stale_where_nobody_works(
-    name: str, age: int, site: Site, remote: Remote
+    name: str, age: str, site: Site, remote: Remote
 ) -> None:
     lock = site.path / ".git" / name
     lock.parent.mkdir(exist_ok=True)
     lock.touch()
-    os.utime(lock, (time.time() - age,) * 2)
+    os.utime(lock, (time.time() - AGES[age],) * 2)
     remote.commit({"a": "1"})
     notes = _notes(site)
     # git works along with those of objects, and they are found where git complains of any.
     if not name.startswith("objects"):
         assert notes == (f"removed the stale lock {lock.name} (no process works in this checkout)")
         assert not lock.exists()
+
+
+# The index
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"",
+        lambda data: b"garbage",
+        lambda data: data[:20],
+        lambda data: bytes(len(data)),
+        lambda data: data[:7] + b"\x09" + data[8:],
+    ],
+    ids=["empty", "garbage", "cut off", "zeros", "of another version"],
+)
+def test_a_corrupt_index_is_made_anew(
+    spoil: Callable[[bytes], bytes], site: Site, remote: Remote
+) -> None:
+    index = site.path / ".git/index"
+    index.write_bytes(spoil(index.read_bytes()))
+    remote.commit({"README.md": "second"})
+    assert _notes(site) == "removed the index, which was corrupt; git makes it anew"
 
 
 # What was begun and left
@@ -183,6 +205,9 @@ def test_a_rename_in_case_alone_is_followed(ignore_case: str, site: Site, remote
 # Files and directories that cannot be written
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
 @pytest.fixture
 def mortal(home: Path) -> Iterator[Path]:
     """A directory, and no privileges to go round its permissions."""
@@ -217,6 +242,40 @@ def test_directories_that_cannot_be_written_are_opened(closed: str, mortal: Path
     remote.commit({"part/file": "2", "part/deep/new": "2", "top": "2"})
     assert f"made the directory {closed or '.'} writable, which it was not" in _notes(site)
     folder.chmod(0o755)
+
+
+def test_files_that_cannot_be_written_are_replaced(mortal: Path) -> None:
+    remote = Remote(mortal / "forge")
+    remote.commit({"part/file": "1"})
+    site = Site(remote, remote.clone(mortal / "repos/course"))
+    for file in (path for path in site.path.rglob("*") if path.is_file()):
+        file.chmod(0o444)
+    remote.commit({"part/file": "2"})
+    # git writes on in its logs alone; all else it replaces.
+    assert _notes(site).splitlines() == [
+        f"made the file .git/logs/{log} writable, which it was not"
+        for log in ("HEAD", "refs/heads/main", "refs/remotes/origin/HEAD")
+    ]
+    assert (site.path / "part/file").read_text() == "2"
+
+
+@needs_root
+@pytest.mark.parametrize("theirs", ["part", ".git"])
+def test_directories_of_somebody_else_are_left_for_a_person(theirs: str, mortal: Path) -> None:
+    remote = Remote(mortal / "forge")
+    remote.commit({"part/file": "1"})
+    site = Site(remote, remote.clone(mortal / "repos/course"))
+    remote.commit({"part/file": "2"})
+    os.setresuid(0, 0, 0)
+    os.chown(site.path / theirs, 0, 0)
+    os.setresuid(65534, 65534, 0)
+    cure = rf"(may not write everything in course|does not trust).+chown -R nobody {site.path}"
+    with pytest.raises(PermanentError, match=cure):
+        site.update()
+    os.setresuid(0, 0, 0)
+    os.chown(site.path / theirs, 65534, 65534)
+    os.setresuid(65534, 65534, 0)
+    _notes(site)
 
 
 # Objects and refs

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from fakes.git_http import git_server
-from gitreload.git import Extent
+from gitreload.git import Extent, update
 from gitreload.model import GitreloadError, PermanentError
-from helpers import Remote, git
+from gitreload.process import Runner
+from helpers import Remote, caseless, git
 from sites import Site
 
 SECRET = "the secret outside"
@@ -276,6 +277,43 @@ def test_gits_own_files_as_links(
     _ends_honestly(site, remote, outside)
 
 
+@pytest.mark.parametrize("entry", ["file", "submodule"])
+def test_links_are_not_written_through_where_case_counts_for_nothing(
+    entry: str, remote: Remote, forger: Forger, outside: Outside, tmp_path: Path
+) -> None:
+    """The link `a` and the directory `A` are one name there, and git may take one for the other."""
+    blob = forger.blob(outside.trap.read_text())
+    files = forger.tree(("100755", "post-checkout", blob))
+    commit = git("rev-parse", "main", cwd=remote.work)
+    with caseless(tmp_path / "caseless"):
+        site = Site(remote, remote.clone(tmp_path / "caseless/course"))
+        hooks = _names(site.path / ".git/hooks")
+        for link in (".git/hooks", str(outside.empty)):
+            forger.push(
+                forger.tree(
+                    ("100644", ".gitattributes", forger.blob("* filter=lfs\n")),
+                    ("40000", "A", files if entry == "file" else forger.tree()),
+                    ("120000", "a", forger.blob(link)),
+                    ("160000", "b", commit),
+                )
+                if entry == "file"
+                else forger.tree(
+                    (
+                        "100644",
+                        ".gitmodules",
+                        forger.blob('[submodule "x"]\n\tpath = A/x\n\turl = ../course.git\n'),
+                    ),
+                    ("40000", "A", forger.tree(("160000", "x", commit))),
+                    ("120000", "a", forger.blob(link)),
+                )
+            )
+            for _ in range(2):
+                site.update(clean="ignored")
+            assert _names(site.path / ".git/hooks") == hooks
+            outside.check(site)
+        _ends_honestly(site, remote, outside)
+
+
 # Submodules, attributes
 
 
@@ -288,6 +326,12 @@ MODULES = {
     "URL with a line end": ("part", "part", '"https://x\\n.example/"', "gitmodulesUrl"),
     "URL without a host": ("part", "part", "https:///forge.example/x", "gitmodulesUrl"),
     "path that ends in CR": ("part", '"way\r"', "https://forge.example/x", None),
+    "line that git once took for sections": (
+        "part",
+        "part",
+        "https://x.example/" + "x" * 1100 + " [core] hooksPath = {trap}",
+        None,
+    ),
     "command as update": ("part", "part", "../x\n\tupdate = !{trap}", "gitmodulesUpdate"),
 }
 
@@ -458,6 +502,77 @@ def test_attributes_that_old_programs_stumble_over_are_refused(
     _ends_honestly(site, remote, outside)
 
 
+def test_giant_files_of_git_are_taken_as_they_are(
+    site: Site, remote: Remote, forger: Forger, outside: Outside
+) -> None:
+    modules = "".join(f'[submodule "{n}"]\n\tpath = {n}\n\turl = ./{n}\n' for n in range(5_000))
+    names = "".join(f"A{number} <a@b> B <{number}@b>\n" for number in range(20_000))
+    tip = forger.push_files({".gitmodules": ("100644", modules), ".mailmap": ("100644", names)})
+    _taken(site, tip)
+    assert site.update(extent=Extent(submodules=())).after == tip
+    _ends_honestly(site, remote, outside)
+
+
+# A repository that belongs to somebody else, or lies next door
+
+HOSTILE = {
+    "core.fsmonitor": "{trap}",
+    "core.hooksPath": "{folder}",
+    "core.sshCommand": "{trap}",
+    "core.gitProxy": "{trap}",
+    "core.pager": "{trap}",
+    "core.editor": "{trap}",
+    "core.alternateRefsCommand": "{trap}",
+    "alias.fetch": "!{trap}",
+    "alias.status": "!{trap}",
+    "diff.external": "{trap}",
+    "credential.helper": "!{trap}",
+    "uploadpack.packObjectsHook": "{trap}",
+    "remote.origin.uploadpack": "{trap}",
+    "remote.evil.url": "ext::{trap}",
+    "remote.evil.promisor": "true",
+    "protocol.allow": "always",
+}
+
+
+def _configure(repository: Path, outside: Outside) -> None:
+    for key, value in HOSTILE.items():
+        text = value.format(trap=outside.trap, folder=outside.folder)
+        git("config", key, text, cwd=repository)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_somebody_else_runs_nothing(
+    site: Site, remote: Remote, outside: Outside
+) -> None:
+    remote.commit({"a": "1"})
+    checkout = site.checkout()
+    _configure(site.path, outside)
+    for folder, _, files in os.walk(site.path):
+        for name in (".", *files):
+            os.chown(Path(folder, name), 65534, 65534)
+    with pytest.raises(PermanentError, match="git does not trust"):
+        update(checkout, Runner(log=site.log.append), timeout=60, clean_policy="ignored")
+    outside.check(site)
+
+
+@pytest.mark.parametrize("lacking", [True, False], ids=["lacks an object", "is whole"])
+def test_a_remote_next_door_runs_nothing(
+    lacking: bool, site: Site, remote: Remote, outside: Outside
+) -> None:
+    """What it lacks, git would have it fetch from where its own configuration says."""
+    tip = remote.commit({"a": "1"})
+    _configure(remote.bare, outside)
+    if lacking:
+        blob = git("rev-parse", "HEAD:a", cwd=remote.work)
+        (remote.bare / "objects" / blob[:2] / blob[2:]).unlink()
+        with pytest.raises(GitreloadError):
+            site.update()
+    else:
+        _taken(site, tip)
+    outside.check(site)
+
+
 # What the other side says
 
 
@@ -492,6 +607,7 @@ def test_what_a_server_says_is_shown_without_control_characters(
         "--upload-pack={trap}",
         "https://forge.example/x\n{trap}",
         "https://forge.example%0ahost=other.example/x",
+        "https://forge.example%0dhost=other.example/x",
         "ext::{trap}",
         "fd::7",
     ],

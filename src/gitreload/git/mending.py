@@ -114,25 +114,32 @@ class Mending:
         return removed
 
     def _make_writable(self) -> bool:
-        """Let us write in the directories that belong to us; whether that was not so in any."""
+        """Let us write in our directories, and on in git's logs; whether that was not so in any.
+
+        All else git replaces instead.
+        """
         before = len(self.notes)
         with files_used(self.place):
             for top in dict.fromkeys((Path(self.place.path), self.files.own, self.files.common)):
                 left = [top]
                 while left:
                     folder = left.pop()
-                    self._open(folder)
+                    self._open(folder, "directory", stat.S_IRWXU)
                     with os.scandir(folder) as entries:
                         left += [Path(entry) for entry in entries if _is_folder(entry)]
+            for git_dir in {self.files.own, self.files.common}:
+                for file in sorted((git_dir / "logs").rglob("*")):
+                    if file.is_file():
+                        self._open(file, "file", stat.S_IRUSR | stat.S_IWUSR)
         return len(self.notes) > before
 
-    def _open(self, folder: Path) -> None:
-        found = folder.stat()
+    def _open(self, path: Path, kind: str, wanted: int) -> None:
+        found = path.stat()
         mode = stat.S_IMODE(found.st_mode)
-        if found.st_uid == os.geteuid() and mode & stat.S_IRWXU != stat.S_IRWXU:
-            folder.chmod(mode | stat.S_IRWXU)
-            name = os.path.relpath(folder, self.place.path)
-            self.notes.append(f"made the directory {visible(name)} writable, which it was not")
+        if found.st_uid == os.geteuid() and mode & wanted != wanted:
+            path.chmod(mode | wanted)
+            name = os.path.relpath(path, self.place.path)
+            self.notes.append(f"made the {kind} {visible(name)} writable, which it was not")
 
     def _unlink(self, file: Path) -> None:
         try:
