@@ -16,6 +16,7 @@ import pytest
 
 from gitreload import git as gitreload_git
 from gitreload.checkouts import Checkouts
+from gitreload.drafts import Tree
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner
 from gitreload.publish import HeldError, Published
@@ -486,6 +487,14 @@ class TestAfterDamage:
 
 
 class TestWhatIsKept:
+    def test_what_a_job_removes_at_this_moment_is_not(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        revision = site.push({"a": "one\n"})
+        (site.published.revisions / ("0" * 40)).mkdir()
+        monkeypatch.setattr(Tree, "exists", True)  # as it was when it was looked at
+        assert site.published.kept() == [revision]
+
     def push_many(self, site: Site, number: int) -> list[str]:
         """Revisions, the newest first."""
         return [site.push({"a": f"{each}\n"}) for each in range(number)][::-1]

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -99,8 +99,13 @@ class Published:
                 names = [each.name for each in self.revisions.iterdir()]
             except FileNotFoundError:
                 return []
-            found = [name for name in names if _NAME.fullmatch(name) and self.tree(name).exists]
-            return sorted(found, key=self._published_at, reverse=True)
+            found: dict[str, int] = {}
+            for name in names:
+                if _NAME.fullmatch(name) and self.tree(name).exists:
+                    # A job may remove it at this moment.
+                    with suppress(FileNotFoundError):
+                        found[name] = self._published_at(name)
+            return sorted(found, key=found.__getitem__, reverse=True)
 
     def build(self, name: str) -> str | None:
         """How the files of one that is kept were built; None where they are those of git.
