@@ -15,7 +15,7 @@ from pathlib import Path
 from gitreload.config import Settings
 from gitreload.copying import copy_tree
 from gitreload.drafts import Tree, Write, attributes
-from gitreload.model import PermanentError, TransientError
+from gitreload.model import HIDDEN, PermanentError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +112,4 @@ class Build:
 
 def place_of(settings: Settings, directory: str) -> Path:
     """Where what is built of a directory below REPODIR is kept between builds."""
-    return settings.repodir / ".gitreload" / "builds" / directory.replace("/", "%2F")
+    return settings.repodir / HIDDEN / "builds" / directory.replace("/", "%2F")

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 import msgspec
 
+# Below REPODIR, for what has to be on the file system of the checkouts; no look finds it there.
+HIDDEN = ".gitreload"
+
 
 class Action(StrEnum):
     """What a job does to its checkout."""

@@ -144,7 +144,8 @@ class Work:
         if served is None:
             raise PermanentError(
                 f"{self._checkout.directory} is not published any more, so there is nothing that "
-                "AFTER could run for"
+                "AFTER could run for until its next update: gitreload sync --update "
+                f"{self._checkout.directory}"
             )
         last = self._ledger.last_after(self._job).served
         done = Done(served=self._after(served, served))

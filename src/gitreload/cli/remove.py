@@ -13,7 +13,7 @@ from gitreload.cli.checkouts import look_up, no_checkout
 from gitreload.cli.output import say
 from gitreload.cli.state import ledger_exists, open_ledger
 from gitreload.cli.trust import confirmed
-from gitreload.model import GitreloadError, State
+from gitreload.model import HIDDEN, GitreloadError, State
 
 if TYPE_CHECKING:
     from gitreload.config import Config, Settings
@@ -112,7 +112,7 @@ def _leave(settings: Settings, checkout: Checkout, *, delete: bool) -> None:
         if link.is_symlink():
             link.unlink()
     # Out of sight at once, whatever deleting takes.
-    doomed = settings.repodir / ".gitreload" / f"deleted-{checkout.directory.replace('/', '%2F')}"
+    doomed = settings.repodir / HIDDEN / f"deleted-{checkout.directory.replace('/', '%2F')}"
     doomed.parent.mkdir(exist_ok=True)
     disk.remove(doomed)
     Path(checkout.path).rename(doomed)

@@ -20,6 +20,7 @@ from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
 from gitreload.git.signers import Signers
+from gitreload.git.submodule_fetch import Part
 from gitreload.git.tidying import join_packs
 from gitreload.model import Checkout, GitreloadError, PermanentError, TransientError
 from gitreload.process import Runner, environment
@@ -122,6 +123,17 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     before = git.revision(git.local)
     git.check_space()
     known = git.revision(git.tracking)  # mends it where it is broken
+    tip, parts = _fetch(git, wanted)
+    _check_out(git, tip, parts, policy, before=before, known=known)
+    git.check_branch()
+    if git.revision(git.local) != tip:
+        raise TransientError(f"another git moved {git.local} during the update")
+    _join_packs(git)
+    return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
+
+
+def _fetch(git: Git, wanted: str | None) -> tuple[str, Sequence[Part]]:
+    """Bring all here that the tip needs, and say which it is; `HEAD`, index and files stay."""
     depth.fetch(git)
     tip = git.fetched()
     if tip is None:
@@ -130,7 +142,22 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     if refusal is not None:
         raise UntrustedError(refusal, lagging=_lags(git, wanted, tip))
     lfs.fetch(git, tip)
-    parts = submodule_fetch.fetch(git, tip)
+    return tip, submodule_fetch.fetch(git, tip)
+
+
+def _check_out(
+    git: Git,
+    tip: str,
+    parts: Sequence[Part],
+    policy: Clean,
+    *,
+    before: str | None,
+    known: str | None,
+) -> None:
+    """Make branch, index and files those of `tip`, and note what of somebody's work that took.
+
+    `before` is where the branch was, `known` where the remote was known to be before the fetch.
+    """
     abandoned = git.abandon_unfinished()
     if before not in (None, known, tip) and _only_here(git, before, tip):
         git.notes.append(f"dropped commits that only this checkout had, up to {before}")
@@ -155,11 +182,6 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.notes.extend(caseless.told(clashing))
     sparse.settle(git, git.extent.sparse)
     submodules.check_out(git, parts, policy)
-    git.check_branch()
-    if git.revision(git.local) != tip:
-        raise TransientError(f"another git moved {git.local} during the update")
-    _join_packs(git)
-    return Updated(before, tip, _lags(git, wanted, tip), tuple(git.notes))
 
 
 def _join_packs(git: Git) -> None:

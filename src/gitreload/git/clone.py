@@ -12,13 +12,10 @@ from pathlib import Path
 from gitreload.git.access import Access
 from gitreload.git.clone_steps import Steps, Wanted
 from gitreload.git.turns import Turn
-from gitreload.model import PermanentError, TransientError
+from gitreload.model import HIDDEN, PermanentError, TransientError
 from gitreload.process import Runner
 
 __all__ = ["Wanted", "clone"]
-
-# Below REPODIR, so that a clone can be renamed into its place; no look finds it there.
-HIDDEN = ".gitreload"
 
 # Seconds before each further try, after a step that failed and may succeed then.
 PAUSES = (1.0, 5.0, 15.0)
@@ -39,6 +36,7 @@ def clone(
     `progress` each state of a line that git overwrites. Raises `PermanentError`, with nothing left,
     and `TransientError`, with complete steps left.
     """
+    # From there it can be renamed into its place.
     folder = wanted.repodir / HIDDEN / "clones" / wanted.directory.replace("/", "%2F")
     runner = Runner(
         log=lambda _line: None,

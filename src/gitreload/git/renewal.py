@@ -17,7 +17,7 @@ from gitreload.git.errors import DamagedError, UntrustedError
 from gitreload.git.fetching import fetch
 from gitreload.git.files import REVISION
 from gitreload.git.mending import files_used
-from gitreload.model import Checkout, PermanentError
+from gitreload.model import HIDDEN, Checkout, PermanentError
 from gitreload.remotes import mask
 from gitreload.visible import visible
 
@@ -99,8 +99,8 @@ def _aside(checkout: Checkout) -> Path:
     """`REPODIR/.gitreload`; beside a checkout that a link in `REPODIR` leads to."""
     path = Path(checkout.path)
     if path.parts[-len(Path(checkout.directory).parts) :] == Path(checkout.directory).parts:
-        return path.parents[checkout.directory.count("/")] / ".gitreload"
-    return path.parent / ".gitreload"
+        return path.parents[checkout.directory.count("/")] / HIDDEN
+    return path.parent / HIDDEN
 
 
 def _place_to_keep(folder: Path, directory: str) -> Path:
