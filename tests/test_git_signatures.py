@@ -14,7 +14,7 @@ from gitreload.model import Action, PermanentError, State
 from gitreload.process import proc
 from gitreload.publish import Published
 from helpers import Remote, git
-from signing import GnuPG, Person, with_ssh
+from signing import GnuPG, Person, run, with_ssh
 from sites import Site
 from workbench import Bench
 
@@ -180,10 +180,14 @@ def test_signatures_that_nobody_can_read_are_refused(
     text = git("cat-file", "commit", "HEAD", cwd=remote.work).replace(
         "\n\n", f"\ngpgsig -----BEGIN {label}-----\n AAAA\n -----END {label}-----\n\nsigned", 1
     )
+    site.git("config", "gpg.x509.program", "./run")
+    site.write("run", "#!/bin/sh\ntouch ran\n")
+    (site.path / "run").chmod(0o755)
     (remote.work / ".git/odd").write_text(text)
     tip = git("hash-object", "-t", "commit", "-w", ".git/odd", cwd=remote.work)
     git("push", "-q", "--force", "origin", f"{tip}:main", cwd=remote.work)
     assert re.search(told, refused(site))
+    assert not (site.path / "ran").exists()
 
 
 @both_kinds
@@ -200,6 +204,8 @@ def test_nothing_of_the_checkout_or_the_user_has_a_say(
     allowed = tmp_path / "allowed"
     allowed.write_text(f"* {eve.public.read_text()}" if eve.public.suffix == ".pub" else "")
     git("config", "--global", "gpg.ssh.allowedSignersFile", str(allowed), cwd=tmp_path)
+    if eve.public.suffix == ".asc":
+        run("gpg", "--batch", "--quiet", "--no-autostart", "--import", str(eve.public))
     for kind in ("", "openpgp.", "ssh.", "x509."):
         site.git("config", f"gpg.{kind}program", str(evil))
     site.git("config", "gpg.ssh.allowedSignersFile", str(allowed))
@@ -319,11 +325,13 @@ def test_damaged_objects_are_not_replaced_by_a_refused_tip(
     before = ssh[0].commit(remote)
     site.update()
     ssh[1].commit(remote, "another")
-    for file in (site.path / ".git/objects").glob("??/*"):
+    refused(site)
+    for file in (site.path / ".git/objects").glob("*/*.pack"):
         file.chmod(0o644)
-        file.write_bytes(b"")
+        file.write_bytes(b"garbage")
     with pytest.raises(UntrustedError, match="not listed"):
         site.update()
+    assert "fetching everything anew" in "\n".join(site.log)
     assert (site.path / ".git/refs/heads/main").read_text().strip() == before
     tip = ssh[0].commit(remote, "on top")
     assert site.update().after == tip
