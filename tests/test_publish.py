@@ -630,7 +630,7 @@ class TestRollback:
         assert site.published.roll_back() == (second, third)
         assert (site.link / "a").read_text() == "1\n"
         assert site.published.roll_back() == (first, second)
-        with pytest.raises(GitreloadError, match=f"no revision before {first} is kept"):
+        with pytest.raises(GitreloadError, match=f"no revision before {first[:12]} is kept"):
             site.published.roll_back()
         assert site.published.served() == first
 
@@ -643,7 +643,7 @@ class TestRollback:
     @pytest.mark.parametrize("wanted", ["", "zz", "../..", "0" * 40])
     def test_refuses_what_is_not_kept(self, site: Site, wanted: str) -> None:
         revision = site.push({"a": "one\n"})
-        with pytest.raises(GitreloadError, match=f"kept are: {revision}"):
+        with pytest.raises(GitreloadError, match=f"kept are: {revision[:12]}$"):
             site.published.roll_back(wanted)
 
     def test_of_what_was_never_published(self, site: Site) -> None:

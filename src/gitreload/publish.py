@@ -258,7 +258,7 @@ class Published:
         older = kept[kept.index(served) + 1 :] if served in kept else kept
         if not older:
             raise GitreloadError(
-                f"no revision before {served} is kept for {self.link}; {_told(kept)}"
+                f"no revision before {_short(kept[-1])} is kept for {self.link}; {_told(kept)}"
             )
         return older[0]
 
@@ -325,4 +325,10 @@ def revision_of(name: str) -> str:
 
 
 def _told(kept: list[str]) -> str:
-    return f"kept are: {', '.join(kept) or 'none'}"
+    return f"kept are: {', '.join(map(_short, kept)) or 'none'}"
+
+
+def _short(name: str) -> str:
+    """A revision as people read it, with the number of a further one of it."""
+    revision, dash, number = name.partition("-")
+    return f"{revision[:12]}{dash}{number}"

@@ -124,6 +124,12 @@ class TestWidth:
         ]
 
     @pytest.mark.usefixtures("utc")
+    def test_a_block_names_the_time_zone_as_a_table_does(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        book.succeed(book.begin())
+        assert "\nwhen (UTC+00:00)  2" in self.on_a_terminal(host, 30)
+
+    @pytest.mark.usefixtures("utc")
     def test_at_80_columns_it_is_a_table_of_short_forms(self, host: Host, book: Book) -> None:
         course = host.repodir / "course"
         git("remote", "set-url", "origin", "https://git.example/You/course", cwd=course)
@@ -143,6 +149,15 @@ class TestWidth:
         assert "…" in listed
         assert len(listed.splitlines()) < 8
         assert max(map(len, listed.splitlines())) <= 80
+
+    def test_what_names_a_row_is_not_broken(self, host: Host) -> None:
+        keys = {line.split()[0] for line in self.on_a_terminal(host, 80, "config").splitlines()}
+        assert "SUBPROCESS_TIMEOUT_MINUTES" in keys
+
+    def test_the_summary_of_the_commands_is_whole_at_80_columns(self, host: Host) -> None:
+        commands = self.on_a_terminal(host, 80, "--help").partition("Commands:")[2]
+        assert "add " in commands
+        assert "..." not in commands
 
     def test_elsewhere_rows_are_lines_and_aligned_also_in_other_scripts(self, host: Host) -> None:
         name = "課程-with-a-name-that-is-rather-long"

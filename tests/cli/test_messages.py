@@ -285,7 +285,16 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (port_too_low, ["serve"]),
     (foreign_address, ["serve"]),
     (unknown_host, ["serve"]),
-    (nothing, ["add", "add ../x", "add ext::helper", "add https://ada:pw@forge.example/c"]),
+    (
+        nothing,
+        [
+            "add",
+            "add ../x",
+            "add repos/course",
+            "add ext::helper",
+            "add https://ada:pw@forge.example/c",
+        ],
+    ),
     (nothing, ["add https://forge.example/c --dir a/b/c", "add file:///c --forge git"]),
     (nothing, ["add file:///no/such/repository"]),
     (nothing, ["remove", "remove coarse --yes", "remove course", "trust", "trust file:///c"]),

@@ -68,9 +68,10 @@ def add(
         bool, typer.Option("--yes", help="Ask nothing but whether to trust an unknown host.")
     ] = False,
 ) -> None:
-    """Clone a repository, give its webhook a secret, and say what to enter at the forge.
+    """Clone a repository, and say what to enter at the forge.
 
-    The same command again takes up what was not finished.
+    Its webhook gets a secret, and the checkout an entry in REPOS. The same command again takes up
+    what was not finished.
     """
     from gitreload import config
     from gitreload.checkouts import Checkouts
@@ -124,6 +125,11 @@ def add(
 def _name(url: str) -> str:
     from gitreload.remotes import canonical, http_site, mask
 
+    if not url.startswith("/") and Path(url).exists():
+        raise UsageError(
+            f"{url} is a path that depends on the working directory; name the whole one: "
+            f"gitreload add {shlex.quote(str(Path(url).resolve()))}"
+        )
     site = http_site(url)
     if canonical(url) is None:
         raise UsageError(

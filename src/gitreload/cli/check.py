@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitreload.cli import output
-from gitreload.cli.checkouts import named, records
+from gitreload.cli.checkouts import named, none_at_all, records
 from gitreload.cli.errors import FAILED
 from gitreload.cli.output import Json, note, say, short
 from gitreload.cli.state import load_settings
@@ -33,7 +33,10 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check checkouts and their remotes; exit with 1 where something is wrong."""
+    """Look for what is wrong with checkouts and their remotes.
+
+    It changes nothing, and exits with 1 where something is wrong.
+    """
     from gitreload.checkouts import Checkouts
 
     settings = load_settings()
@@ -54,7 +57,7 @@ def check(
         found.sort(key=lambda each: each.directory)
         output.print_json([{**output.data(each), "ok": each.ok} for each in found])
     elif not found:
-        note(f"there is no checkout below REPODIR, {settings.repodir}: clone one there")
+        note(none_at_all(settings))
     elif wrong:
         note(f"something is wrong with {wrong} of {len(found)}")
     if wrong:

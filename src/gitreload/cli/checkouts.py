@@ -74,7 +74,12 @@ def list_checkouts(as_json: Json = False) -> None:
     elif rows:
         _print(rows)
     else:
-        output.note(f"there is no checkout below REPODIR, {settings.repodir}: clone one there")
+        output.note(none_at_all(settings))
+
+
+def none_at_all(settings: Settings) -> str:
+    """That there is no checkout yet, and how one comes."""
+    return f"there is no checkout below REPODIR, {settings.repodir}: `gitreload add URL` clones one"
 
 
 def _print(rows: Sequence[_Listed]) -> None:

@@ -67,7 +67,7 @@ def deliveries(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what forges delivered, the newest first; or show one delivery, by its number."""
+    """List what forges delivered, or show one delivery."""
     settings = load_settings()
     if number is not None:
         if forge or repository or outcome or since or limit:

@@ -31,7 +31,10 @@ def rollback(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Serve an earlier revision of a published checkout, and hold it there."""
+    """Serve an earlier revision of a published checkout.
+
+    The checkout is held there, until it is released.
+    """
     from gitreload.cli.workers import note_if_none, wake
     from gitreload.publish import Published
 
@@ -71,7 +74,7 @@ def rollback(
 
 
 def hold(directory: Directory, as_json: Json = False) -> None:
-    """Record pushes of a checkout, but let their job wait until it is released."""
+    """Let the jobs of a checkout wait until it is released."""
     settings = load_settings()
     checkout = _find(settings, directory)
     with open_ledger(settings) as ledger:
@@ -83,7 +86,7 @@ def hold(directory: Directory, as_json: Json = False) -> None:
 
 
 def release(directory: Directory, as_json: Json = False) -> None:
-    """Act on pushes of a checkout again; what came meanwhile makes one job."""
+    """End a hold; what was pushed meanwhile makes one job."""
     from gitreload.cli.workers import note_if_none, wake
 
     settings = load_settings()

@@ -67,9 +67,14 @@ class _Layout:
     whole: int
     gap: int
 
+    def least(self, rows: Sequence[Sequence[str]]) -> list[int]:
+        """The least width of each column. The first one names the row, and is never broken."""
+        first, *others = _widths(rows)
+        return [first, *(min(width, self.whole) for width in others)]
+
     def width(self, rows: Sequence[Sequence[str]]) -> int:
         """The least that the table takes."""
-        return sum(min(width, self.whole) + self.gap for width in _widths(rows)) - self.gap
+        return sum(width + self.gap for width in self.least(rows)) - self.gap
 
 
 _WIDE, _NARROW = _Layout(20, 2), _Layout(12, 1)
@@ -145,7 +150,7 @@ def _said(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The cells as they are shown, without columns that have no head or say nothing anywhere."""
     head, *cells = rows
     said = [name and any(row[index] for row in cells) for index, name in enumerate(head)]
-    shown = [[name.upper() for name in head], *([*map(visible, row)] for row in cells)]
+    shown = [head, *([*map(visible, row)] for row in cells)]
     return [[cell for cell, kept in zip(row, said, strict=True) if kept] for row in shown]
 
 
@@ -158,26 +163,24 @@ def _draw(console: Console, rows: Sequence[Sequence[str]], layout: _Layout) -> N
     from rich.text import Text
 
     drawn = Table(box=None, pad_edge=False, padding=(0, layout.gap, 0, 0), header_style="bold")
-    for head, width in zip(rows[0], _widths(rows), strict=True):
-        least = min(width, layout.whole)
-        drawn.add_column(head, overflow="fold", no_wrap=width == least, min_width=least)
+    for head, width, least in zip(rows[0], _widths(rows), layout.least(rows), strict=True):
+        drawn.add_column(head.upper(), overflow="fold", no_wrap=width == least, min_width=least)
     for row in rows[1:]:
         drawn.add_row(*(Text(cell, _STYLES.get(cell.rpartition(", ")[2], "")) for cell in row))
     console.print(drawn)
 
 
 def _blocks(rows: Sequence[Sequence[str]]) -> None:
-    heads = [head.lower() for head in rows[0]]
     for number, row in enumerate(rows[1:]):
         if number:
             say("")
-        facts([(head, cell or None) for head, cell in zip(heads, row, strict=True)])
+        facts([(head, cell or None) for head, cell in zip(rows[0], row, strict=True)])
 
 
 def _plain_table(rows: Sequence[Sequence[str]]) -> None:
     # One very long cell must not push away what stands beside all others.
     widths = [min(width, WIDEST) for width in _widths(rows)]
-    for row in rows:
+    for row in ([head.upper() for head in rows[0]], *rows[1:]):
         cells = (
             cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
         )

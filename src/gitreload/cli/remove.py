@@ -29,10 +29,10 @@ def remove(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a checkout: its entry in REPOS and its webhook's secret; with --delete its files.
+    """Forget a checkout, its entry in REPOS and its secret.
 
-    Its jobs that wait are cancelled; while one runs, nothing is done. The webhook at the forge
-    stays: remove it there.
+    With --delete its files go too. Its jobs that wait are cancelled; while one runs, nothing is
+    done. The webhook at the forge stays: remove it there.
     """
     from gitreload import config
     from gitreload.checkouts import Checkouts

@@ -44,4 +44,6 @@ def _shown(value: object, source: str) -> str:
     # What nobody has set fills a screen and tells nothing; --json has it.
     if source == "default" and isinstance(value, dict) and value:
         return "{…}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return json.dumps(value, ensure_ascii=False)

@@ -101,8 +101,8 @@ def _chosen(settings: Settings, names: Sequence[str] | None) -> list[Checkout]:
     sound = [checkout for checkout in every if checkout.problem is None]
     if not sound:
         raise GitreloadError(
-            f"there is no checkout below REPODIR, {settings.repodir}, that can be followed: clone "
-            "one there, then try again"
+            f"there is no checkout below REPODIR, {settings.repodir}, that can be followed: "
+            "`gitreload add URL` clones one"
         )
     return sound
 

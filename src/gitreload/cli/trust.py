@@ -30,7 +30,7 @@ def trust(
     ],
     host_key: HostKeyOption = None,
 ) -> None:
-    """Show the fingerprints of an ssh host's keys, and trust them if they are right."""
+    """Show an ssh host's fingerprints, and trust them if right."""
     from gitreload.git.access import ADDED_KNOWN_HOSTS
     from gitreload.git.host_keys import Host
     from gitreload.ledger import statedir
