@@ -120,6 +120,12 @@ def test_a_bisect_that_began_detached_leads_to_no_branch(site: Site, remote: Rem
         site.update()
 
 
+def test_a_missing_index_is_told(site: Site, remote: Remote) -> None:
+    (site.path / ".git/index").unlink()
+    remote.commit({"README.md": "theirs"})
+    assert _notes(site) == "the index is missing; git makes it anew"
+
+
 # What somebody did there
 
 

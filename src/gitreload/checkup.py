@@ -14,7 +14,8 @@ from gitreload.checkouts.revision import revision
 from gitreload.config import Settings
 from gitreload.git import Access, Extent, Git, submodules
 from gitreload.git.deploy_key import fingerprint
-from gitreload.git.errors import AccessError
+from gitreload.git.errors import AccessError, DamagedError
+from gitreload.git.renewal import renewable
 from gitreload.git.space import check_space
 from gitreload.github_hooks import Hooks, explained
 from gitreload.late import late
@@ -29,6 +30,7 @@ from gitreload.model import (
     TransientError,
 )
 from gitreload.process import Runner, user_name
+from gitreload.publish import Published
 from gitreload.reconcile import owed
 from gitreload.remotes import mask
 from gitreload.tips import Seen
@@ -51,8 +53,9 @@ class Checkup:
 
     `tags` is the pattern of the tags that it follows instead of the branch `follows`, `tag` the
     newest of them at the remote. `behind` is how many commits it lacks; None also where they are
-    not fetched yet. `clean` tells that an update would take nothing away. `free_bytes` is the room
-    on its disk. `key` is what it is fetched with of its own, with the fingerprint of an SSH_KEY.
+    not fetched yet. `served` is what its readers have, where it is published; `held` tells that its
+    jobs wait. `clean` tells that an update would take nothing away. `free_bytes` is the room on its
+    disk. `key` is what it is fetched with of its own, with the fingerprint of an SSH_KEY.
     """
 
     directory: str
@@ -62,6 +65,8 @@ class Checkup:
     tags: str | None
     tag: str | None
     revision: str | None
+    served: str | None
+    held: bool
     tip: str | None
     behind: int | None
     clean: bool | None
@@ -99,10 +104,10 @@ def checkup(
     if checkout.problem is not None:
         problems.append(Problem("checkout", checkout.problem))
     else:
+        timeout = settings.git_timeout_seconds
+        extent = Extent.of(settings, checkout.directory)
+        git = Git(checkout, runner, timeout=timeout, extent=extent, reading=True)
         try:
-            timeout = settings.git_timeout_seconds
-            extent = Extent.of(settings, checkout.directory)
-            git = Git(checkout, runner, timeout=timeout, extent=extent, reading=True)
             policy = settings.repo(checkout.directory).clean
             clean = not (git.changes(policy).matter(policy) or submodules.changed(git, policy))
             behind = _commits_behind(git, head, seen.tip)
@@ -110,7 +115,7 @@ def checkup(
             raise
         except GitreloadError as error:
             # Where git does not work at all, its word about the remote means nothing.
-            problems.append(Problem("checkout", str(error)))
+            problems.append(Problem("checkout", _fault(git, error)))
         else:
             if seen.error is not None:
                 problems += _remote_problems(seen.error, access, key)
@@ -122,6 +127,7 @@ def checkup(
         problems += _ledger_problems(record, now)
     if hooks is not None:
         problems += _webhook_problems(checkout, record, hooks)
+    published = Published.of(settings, checkout.directory)
     return Checkup(
         directory=checkout.directory,
         path=checkout.path,
@@ -130,6 +136,8 @@ def checkup(
         tags=checkout.tags,
         tag=seen.tag,
         revision=head,
+        served=None if published is None else published.served(),
+        held=checkout.directory in settings.held or (record is not None and record.held),
         tip=seen.tip,
         behind=behind,
         clean=clean,
@@ -190,6 +198,17 @@ def _written(path: str) -> Iterator[str]:
         yield str(own / "objects")
 
 
+def _fault(git: Git, error: GitreloadError) -> str:
+    """Why git does not work there; of damage that the next update heals, that it does."""
+    try:
+        if not isinstance(error, DamagedError) or not renewable(git):
+            return str(error)
+    except OSError:
+        return str(error)
+    sync = f"gitreload sync --update {visible(shlex.quote(git.checkout.directory))}"
+    return f"{error.found}. The next update fetches everything anew: {sync}"
+
+
 def _changes(checkout: Checkout) -> str:
     name, path = visible(checkout.directory), visible(shlex.quote(checkout.path))
     return (
@@ -239,6 +258,8 @@ def _ledger_problems(record: CheckoutRecord, now: float) -> Iterator[Problem]:
         yield Problem("job", waits)
     elif job is not None and job.failing:
         yield Problem("job", f"job {job.id} fails again and again: {job.error}")
+    elif job is not None and job.state is State.QUEUED and job.tries:
+        yield Problem("job", f"job {job.id} failed and is tried again: {job.error}")
     if record.missed is not None:
         yield Problem("webhook", record.missed.alarm(now))
 

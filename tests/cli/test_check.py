@@ -80,6 +80,8 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "tags": None,
         "tag": None,
         "revision": head,
+        "served": None,
+        "held": False,
         "tip": head,
         "behind": 0,
         "clean": True,
@@ -88,6 +90,37 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "problems": [],
         "ok": True,
     }
+
+
+def test_one_that_is_held_is_well_and_says_so(host: Host) -> None:
+    host.configure(REPOS={"course": {"PUBLISH": True}})
+    host.done("hold", "course")
+    code, out, _ = check(host)
+    [_, hold] = out.splitlines()
+    assert (code, hold.split()[:4]) == (0, ["held", "course", "is", "held:"])
+    assert "`gitreload release course`" in hold
+    host.configure(REPOS={"course": {"HOLD": True}})
+    assert "by REPOS.course.HOLD" in check(host)[1]
+
+
+def test_what_readers_have_is_told(host: Host) -> None:
+    host.configure(REPOS={"course": {"PUBLISH": True}})
+    link, revision = host.repodir.parent / "published/course", "1" * 40
+    (link.parent / ".course.revisions" / revision).mkdir(parents=True)
+    link.symlink_to(f".course.revisions/{revision}")
+    assert f"\n  served    {revision[:12]}\n" in check(host, "course")[1]
+
+
+def test_damage_that_heals_and_what_does_not(host: Host) -> None:
+    course = host.repodir / "course"
+    for each in (course / ".git/objects/pack").iterdir():
+        each.chmod(0o600)
+        each.write_bytes(b"")
+    found = problems(host)["checkout"]
+    assert found.startswith("the objects in course are damaged: ")
+    assert found.endswith("The next update fetches everything anew: gitreload sync --update course")
+    (course / ".git/worktrees").mkdir()
+    assert "Clone it again: mv " in problems(host)["checkout"]
 
 
 def test_one_that_follows_tags(host: Host) -> None:
@@ -258,7 +291,10 @@ class TestFinds:
     def test_a_job_that_failed(self, host: Host, book: Book) -> None:
         host.done("sync", "course")
         claimed = book.begin()
-        book.try_again(claimed, failing=True)
+        book.try_again(claimed)
+        assert problems(host) == {"job": "job 1 failed and is tried again: the remote is away"}
+        host.done("retry", "1")
+        book.try_again(book.begin(), failing=True)
         assert problems(host) == {"job": "job 1 fails again and again: the remote is away"}
         host.done("retry", "1")
         book.fail(book.begin())

@@ -14,7 +14,7 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.checkouts import named, none_at_all, records
 from gitreload.cli.errors import FAILED
-from gitreload.cli.output import Json, note, say, short
+from gitreload.cli.output import Json, held_because, note, say, short
 from gitreload.cli.state import load_settings
 from gitreload.model import Checkout, Interrupted
 from gitreload.visible import visible
@@ -50,7 +50,7 @@ def check(
     for each in _checkups(chosen, settings):
         found.append(each)
         if not as_json:
-            _print(each, whole=bool(directories))
+            _print(each, settings, whole=bool(directories))
     wrong = sum(not each.ok for each in found)
     if as_json:
         # By name, for those who compare; people see each as soon as its remote answers.
@@ -97,18 +97,29 @@ def _look(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> 
         yield from answers
 
 
-def _print(found: Checkup, *, whole: bool) -> None:
+def _print(found: Checkup, settings: Settings, *, whole: bool) -> None:
     """A line where all is well, with `whole` the facts besides; else one for each problem."""
     name = visible(found.directory)
     if found.ok:
         at = "at the tip" if found.revision == found.tip else "waits for its job"
         of = found.follows or "" if found.tag is None else f"the tags {found.tags} ({found.tag})"
         say(f"{name}: all is well, {at} of {visible(of)}, {short(found.revision)}")
+        _print_hold(found, settings)
         if whole:
             free = f"{found.free_bytes / 1024**3:,.1f} GiB free"
-            facts = {"remote": found.origin, "key": found.key, "owner": found.owner, "disk": free}
+            served = None if found.served is None else short(found.served)
+            facts = {"served": served, "remote": found.origin, "key": found.key}
+            facts |= {"owner": found.owner, "disk": free}
             output.facts([(f"  {about:<8}", text) for about, text in facts.items()])
         return
     say(f"{name}: {'a problem' if len(found.problems) == 1 else f'{len(found.problems)} problems'}")
     for problem in found.problems:
         say(f"  {problem.about:<8}  {visible(problem.text)}")
+    _print_hold(found, settings)
+
+
+def _print_hold(found: Checkup, settings: Settings) -> None:
+    """That its jobs wait: no problem, but perhaps why something does not come."""
+    if found.held:
+        configured = found.directory in settings.held
+        say(f"  {'held':<8}  {held_because(visible(found.directory), by_configuration=configured)}")

@@ -101,6 +101,8 @@ def update(
 def _healed(git: Git, policy: Clean, wanted: str | None) -> Updated:
     """The update, and once more where what it met can be healed only as a whole."""
     try:
+        if not git.has_index() and git.revision(git.local) is not None:
+            git.notes.append("the index is missing; git makes it anew")
         return _update(git, policy, wanted)
     except DamagedError as damaged:
         before = git.revision(git.local)

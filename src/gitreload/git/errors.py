@@ -44,6 +44,11 @@ class AccessError(PermanentError):
 class DamagedError(PermanentError):
     """What git keeps in `.git` cannot be read; all of it can be had from the remote again."""
 
+    @property
+    def found(self) -> str:
+        """What is damaged, without how somebody could clone it again."""
+        return str(self).partition(". Clone it again")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -50,7 +50,7 @@ def renew(git: Git, damage: DamagedError) -> None:
     own = git.files.own
     aside = _aside(git.checkout)
     with files_used(git.place):
-        if not _renewable(git):
+        if not renewable(git):
             raise damage
         fresh = aside / "fresh" / git.checkout.directory
         if fresh.exists():
@@ -60,7 +60,7 @@ def renew(git: Git, damage: DamagedError) -> None:
         _copy(own, fresh)
         shallow = (own / "shallow").exists()
         depth = git.extent.depth or (1 if shallow else None)
-    git.tell(f"{damage}".partition(". Clone it again")[0] + "; fetching everything anew")
+    git.tell(f"{damage.found}; fetching everything anew")
     try:
         received = git.beside(fresh)
         fetch(received, *([] if depth is None else [f"--depth={depth}"]))
@@ -86,7 +86,8 @@ def renew(git: Git, damage: DamagedError) -> None:
     )
 
 
-def _renewable(git: Git) -> bool:
+def renewable(git: Git) -> bool:
+    """Whether `renew` can replace damaged objects here. Raises OSError where `.git` is gone."""
     own = git.files.own
     shared = own != git.files.common or not own.is_dir() or (own / "worktrees").exists()
     head = (own / "HEAD").read_bytes()
