@@ -44,6 +44,24 @@ def test_room_for_few_files_only_is_told_so(tmp_path: Path) -> None:
         check_space("course", str(tmp_path / "small"))
 
 
+@needs_mount
+@pytest.mark.parametrize("name", ["new", "a"])
+def test_files_that_fill_the_disk_give_way_to_what_was_there(
+    remote: Remote, tmp_path: Path, name: str
+) -> None:
+    log: list[str] = []
+    with tmpfs(tmp_path / "small", "80m"):
+        path = remote.clone(tmp_path / "small/course")
+        there = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
+        # Almost nothing in the pack.
+        remote.commit({name: "\0" * (100 << 20)})
+        with pytest.raises(TransientError, match=r"filled the disk, so [0-9a-f]{40} is checked out"):
+            _update(remote, path, log)
+        assert {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()} == there
+        tip = remote.commit({name: "small\n"})
+        assert _update(remote, path, log) == tip
+
+
 def _update(remote: Remote, path: Path, log: list[str]) -> str:
     checkout = Checkout("course", str(path), remote.url, frozenset(), "main", "main")
     runner = Runner(log=log.append)

@@ -126,7 +126,11 @@ def _update(git: Git, policy: Clean, wanted: str | None) -> Updated:
     git.check_space()
     known = git.revision(git.tracking)  # mends it where it is broken
     tip, parts = _fetch(git, wanted)
-    _check_out(git, tip, parts, policy, before=before, known=known)
+    try:
+        _check_out(git, tip, parts, policy, before=before, known=known)
+    except GitreloadError as error:
+        _make_room(git, before, policy, error)
+        raise
     git.check_branch()
     if git.revision(git.local) != tip:
         raise TransientError(f"another git moved {git.local} during the update")
@@ -184,6 +188,23 @@ def _check_out(
     git.notes.extend(caseless.told(clashing))
     sparse.settle(git, git.extent.sparse)
     submodules.check_out(git, parts, policy)
+
+
+def _make_room(git: Git, before: str | None, policy: Clean, error: GitreloadError) -> None:
+    """Go back to `before` if the files of the tip filled the disk, and say so.
+
+    What is half written would keep every later tip from being fetched, also one that has room.
+    """
+    try:
+        git.check_space()
+    except TransientError as full:
+        clean(git, policy)  # first, as the index needs a little room
+        if before is not None:
+            git.reset(before)
+        raise TransientError(
+            f"the files of what was pushed filled the disk, so {before or 'nothing'} is checked "
+            f"out as before: {full}"
+        ) from error
 
 
 def _join_packs(git: Git) -> None:
