@@ -16,6 +16,7 @@ from gitreload.visible import visible
 
 # Nothing that `remote.origin.*` says besides the URL has a say in what is fetched.
 _FETCH = (
+    "--no-progress",
     "--refmap=",
     "--no-tags",
     "--no-recurse-submodules",
