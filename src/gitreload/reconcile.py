@@ -112,6 +112,8 @@ class Reconciler:
         self._alarmed: dict[str, int] = {}
         self._late: set[int] = set()
         self._left_alone: set[str] = set()
+        # The tips at which checkouts were that nobody asked us for: to look again takes its time.
+        self._found_at: dict[str, str] = {}
 
     def run(self) -> None:
         """Reconcile whenever that is due."""
@@ -214,7 +216,10 @@ class Reconciler:
 
     def _may_update_unasked(self, checkout: Checkout, tip: str) -> bool:
         """Whether a checkout that nobody asked us for is behind, and nothing would be lost."""
+        if self._found_at.get(checkout.path) == tip:
+            return False
         if revision(checkout.path) == tip:
+            self._found_at[checkout.path] = tip
             return False
         timeout = self._tools().settings.git_timeout_seconds
         try:

@@ -193,9 +193,10 @@ class Ledger:
     def note_tips(self, seen: Sequence[tuple[Checkout, str | None, str | None]]) -> None:
         """Keep of each checkout the tip of its branch, or why that cannot be told."""
         with self._recorder() as recorder:
-            for checkout, tip, trouble in seen:
-                checkout_id = recorder.checkout_id(checkout)
-                reconciling.note(recorder.connection, checkout_id, tip, trouble)
+            reconciling.note(
+                recorder.connection,
+                [(recorder.checkout_id(checkout), tip, why) for checkout, tip, why in seen],
+            )
 
     @contextmanager
     def _recorder(self) -> Iterator[Recorder]:

@@ -6,10 +6,11 @@ All take a connection inside a transaction; `Ledger` opens those.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from gitreload.ledger.tables import checkouts, deliveries, job_deliveries, jobs
 from gitreload.visible import visible
@@ -46,11 +47,16 @@ class Missed:
         )
 
 
-def note(connection: Connection, checkout_id: int, tip: str | None, trouble: str | None) -> None:
-    """Keep the tip of the checkout's branch, or why it cannot be told."""
-    connection.execute(
-        update(checkouts).where(checkouts.c.id == checkout_id).values(tip=tip, trouble=trouble)
-    )
+def note(connection: Connection, seen: Sequence[tuple[int, str | None, str | None]]) -> None:
+    """Keep of each checkout (its id) the tip of its branch, or why that cannot be told."""
+    rows = [{"seen": checkout_id, "at": tip, "why": trouble} for checkout_id, tip, trouble in seen]
+    if rows:
+        connection.execute(
+            update(checkouts)
+            .where(checkouts.c.id == bindparam("seen"))
+            .values(tip=bindparam("at"), trouble=bindparam("why")),
+            rows,
+        )
 
 
 def count_missed(connection: Connection, checkout_id: int, now: float) -> None:
