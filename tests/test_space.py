@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ def test_files_that_fill_the_disk_give_way_to_what_was_there(
             _update(remote, path, log)
         assert {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()} == there
         tip = remote.commit({name: "small\n"})
+        assert _update(remote, path, log) == tip
+
+
+@needs_mount
+def test_more_files_than_the_disk_can_have_give_way_to_what_was_there(
+    remote: Remote, tmp_path: Path
+) -> None:
+    log: list[str] = []
+    with tmpfs(tmp_path / "small", "80m,nr_inodes=2500"):
+        path = remote.clone(tmp_path / "small/course")
+        remote.commit({f"many/{number}": "all the same\n" for number in range(3000)})
+        with pytest.raises(TransientError, match=r"filled the disk, .* room for .* files left"):
+            _update(remote, path, log)
+        assert not (path / "many").exists()
+        shutil.rmtree(remote.work / "many")
+        tip = remote.commit({})
         assert _update(remote, path, log) == tip
 
 
