@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from gitreload.publish import Published
 from gitreload.reconcile import owed
 from gitreload.remotes import mask
 from gitreload.tips import Seen
-from gitreload.visible import visible
+from gitreload.visible import quoted, visible
 
 About = Literal["checkout", "owner", "disk", "remote", "key", "changes", "behind", "job", "webhook"]
 
@@ -160,7 +159,7 @@ def _remote_problems(error: GitreloadError, access: Access, key: str | None) -> 
     yield Problem(
         "key",
         f"the SSH_KEY {visible(path)} has a passphrase, which nobody enters, or is no private key: "
-        f"take the passphrase away (ssh-keygen -p -N '' -f {visible(shlex.quote(path))}), or name "
+        f"take the passphrase away (ssh-keygen -p -N '' -f {quoted(path)}), or name "
         "another file",
     )
 
@@ -176,7 +175,7 @@ def _commits_behind(git: Git, head: str | None, tip: str | None) -> int | None:
 
 
 def _place_problems(checkout: Checkout) -> Iterator[Problem]:
-    name, path = visible(checkout.directory), visible(shlex.quote(checkout.path))
+    name, path = visible(checkout.directory), quoted(checkout.path)
     if not all(os.access(place, os.W_OK | os.X_OK) for place in _written(checkout.path)):
         user = user_name()
         yield Problem(
@@ -205,12 +204,12 @@ def _fault(git: Git, error: GitreloadError) -> str:
             return str(error)
     except OSError:
         return str(error)
-    sync = f"gitreload sync --update {visible(shlex.quote(git.checkout.directory))}"
+    sync = f"gitreload sync --update {quoted(git.checkout.directory)}"
     return f"{error.found}. The next update fetches everything anew: {sync}"
 
 
 def _changes(checkout: Checkout) -> str:
-    name, path = visible(checkout.directory), visible(shlex.quote(checkout.path))
+    name, path = visible(checkout.directory), quoted(checkout.path)
     return (
         f"{name} has changes, which the next update takes away: see git -C {path} status, and "
         "commit and push what is worth it elsewhere"
@@ -232,8 +231,8 @@ def _lag_problems(
     checkout = seen.checkout
     name = visible(checkout.directory)
     asked = record.action if record and record.action else Action.UPDATE
-    quoted = visible(shlex.quote(checkout.directory))
-    sync = f"gitreload sync {'--update ' if asked is Action.UPDATE else ''}{quoted}"
+    option = "--update " if asked is Action.UPDATE else ""
+    sync = f"gitreload sync {option}{quoted(checkout.directory)}"
     if head != tip:
         tag = f"the newest tag, {visible(seen.tag)}" if seen.tag else "its branch's tip"
         yield Problem("behind", f"{name} is {_distance(behind)} {tip[:12]}, {tag}: {sync}")

@@ -26,7 +26,7 @@ MOST_BYTES = 32 * 1024 * 1024
 # The most that one page can have.
 PER_PAGE = 100
 
-_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _SHOWN = 200
 # What to wait where GitHub does not say for how long; and at most, as its limits are for an hour:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
@@ -78,8 +78,7 @@ def api_base(url: str) -> str | None:
     site = http_site(url)
     if site is None or not site.private:
         return None
-    scheme, _, place = site.url.partition("://")
-    host = place.partition(":")[0]
+    scheme, host = site.url.partition("://")[0], site.host
     if host == "github.com" or host.endswith(".ghe.com"):
         return f"{scheme}://api.{host}"
     return f"{site.url}/api/v3"
@@ -101,7 +100,7 @@ class GitHubApi:
         self.base = base
         self._bearer = bearer
         # A renamed repository is found again; the token goes to no other site with a redirect.
-        self._client = httpx.Client(headers=_HEADERS, timeout=SECONDS, follow_redirects=True)
+        self._client = httpx.Client(headers=HEADERS, timeout=SECONDS, follow_redirects=True)
 
     def with_bearer(self, bearer: Callable[[], str]) -> Self:
         """The same, over the same connections, with another token."""

@@ -254,7 +254,7 @@ def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _host(url: str) -> str | None:
     site = http_site(url)
-    return None if site is None else site.url.partition("://")[2].partition(":")[0]
+    return None if site is None else site.host
 
 
 def _action(url: str, public_url: str) -> Action | None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from gitreload.github_api import api_base
+from gitreload.github_api import HEADERS, api_base
 from gitreload.model import GitreloadError
 from gitreload.visible import visible
 
@@ -71,11 +71,7 @@ class _GitHub:
         return f"/repos/{repository}/hooks"
 
     def headers(self, token: str) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/vnd.github+json",
-            "X-GitHub-Api-Version": "2022-11-28",
-        }
+        return {**HEADERS, "Authorization": f"Bearer {token}"}
 
     def body(self, hook: Hook) -> dict[str, Any]:
         config = {"url": hook.url, "content_type": "json", "secret": hook.secret}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import shlex
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,7 +30,7 @@ from gitreload.process import Runner
 from gitreload.remotes import mask
 from gitreload.sweep import Sweep
 from gitreload.tips import Seen
-from gitreload.visible import visible
+from gitreload.visible import quoted, visible
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +237,7 @@ class Reconciler:
             logger.warning(
                 "%s is behind its remote; but somebody has changed it, and nothing was ever asked "
                 "for it, so it is left alone until a push, or: gitreload sync --update %s",
-                *(name, visible(shlex.quote(checkout.directory))),
+                *(name, quoted(checkout.directory)),
             )
         return free
 

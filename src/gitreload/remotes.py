@@ -61,6 +61,7 @@ class HttpSite:
     """Where an HTTP URL leads: `url` is "https://host:port", without a user and a path."""
 
     url: str
+    host: str
     user: str | None
     has_password: bool
     private: bool
@@ -149,6 +150,7 @@ def http_site(url: str) -> HttpSite | None:
     user, colon, _ = address.authority.rpartition("@")[0].partition(":")
     return HttpSite(
         url=f"{address.protocol}://{host}" + (f":{found[2]}" if found[2] else ""),
+        host=host,
         user=unquote(user) or None,
         has_password=bool(colon),
         private=address.protocol == "https" or host in _LOOPBACK,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 LONGEST_SHOWN = 100  # characters
 
@@ -21,6 +22,11 @@ def visible(text: str) -> str:
     What remains cannot move a cursor, start a line, reorder a line or fail to be encoded.
     """
     return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def quoted(text: str) -> str:
+    """`text` as `visible` has it, as one word to paste into a shell."""
+    return visible(shlex.quote(text))
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,6 @@ of OpenSSH, and of what the forges send along.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Literal
 
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.remotes import mask
-from gitreload.visible import visible
+from gitreload.visible import quoted, visible
 
 _LONGEST = 300
 
@@ -80,12 +79,12 @@ class Place:
 
     def words(self, said: str, other: str) -> Mapping[str, str]:
         """What a sentence may name, safe to show, and safe to paste into a shell where quoted."""
-        path = visible(shlex.quote(self.path))
-        url = mask(visible(shlex.quote(self.url)))
+        path = quoted(self.path)
+        url = mask(quoted(self.url))
         there = {
             "correct": f"git -C {path} remote set-url origin URL",
             "try": f"sudo -u {visible(self.user)} git -C {path} ls-remote origin",
-            "again": f"gitreload sync {visible(shlex.quote(self.directory))}",
+            "again": f"gitreload sync {quoted(self.directory)}",
             "own_token": f"REPOS.{visible(self.directory)}.TOKEN",
             "own_key": f"name a deploy key by REPOS.{visible(self.directory)}.SSH_KEY",
         }
@@ -103,13 +102,13 @@ class Place:
             "path": path,
             "url": mask(visible(self.url)),
             "quoted_url": url,
-            "key": visible(shlex.quote(str(self.ssh_key))),
+            "key": quoted(str(self.ssh_key)),
             "token": visible(str(self.token)),
             "branch": visible(self.branch),
             "fetched": self.fetched,
-            "quoted_branch": visible(shlex.quote(self.branch)),
+            "quoted_branch": quoted(self.branch),
             "user": visible(self.user),
-            "other": mask(visible(shlex.quote(other))),
+            "other": mask(quoted(other)),
             "said": said,
         }
 
@@ -470,7 +469,7 @@ def moved_note(place: Place, target: str) -> str:
         {
             **words,
             "target": mask(visible(target)),
-            "quoted": mask(visible(shlex.quote(target))),
+            "quoted": mask(quoted(target)),
         }
     )
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
 from gitreload.git.access import NO_ACCESS, Access
 from gitreload.git.commands import Git
 from gitreload.git.errors import DamagedError
-from gitreload.git.gitmodules import Submodule, check, declared, gitlinks
+from gitreload.git.gitmodules import Submodule, check, declared, folder_name, gitlinks
 from gitreload.git.mending import files_used
 from gitreload.git.running import text
 from gitreload.git.sparse import leaves
@@ -51,7 +50,7 @@ def read(git: Git, revision: str) -> list[Submodule]:
 def repository(outer: Git, name: str) -> Path:
     """Where the repository of the submodule `name` is, or is to be."""
     # Never one within another, whatever the names are.
-    return outer.files.own / "modules" / quote(name, safe="")
+    return outer.files.own / "modules" / folder_name(name)
 
 
 def git_of(

@@ -75,13 +75,13 @@ def git_environment(
     variables["GIT_ALLOW_PROTOCOL"] = protocol
     # A checkout whose .git is damaged must not be taken for a part of a repository around it.
     variables["GIT_CEILING_DIRECTORIES"] = str(Path(path).parent)
-    return variables | _configuration([*_SETTINGS.items(), *more])
+    return variables | configuration([*_SETTINGS.items(), *more])
 
 
 def with_own_index(variables: dict[str, str], folder: Path, index: Path) -> dict[str, str]:
     """`variables` for files in `folder`, and `index` instead of the checkout's own."""
     own = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
-    return variables | own | _configuration(_OWN_INDEX, after=int(variables["GIT_CONFIG_COUNT"]))
+    return variables | own | configuration(_OWN_INDEX, after=int(variables["GIT_CONFIG_COUNT"]))
 
 
 def lfs_settings(git_dir: Path) -> tuple[tuple[str, str], ...]:
@@ -94,7 +94,7 @@ def lfs_settings(git_dir: Path) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _configuration(settings: Sequence[tuple[str, str]], after: int = 0) -> dict[str, str]:
+def configuration(settings: Sequence[tuple[str, str]], after: int = 0) -> dict[str, str]:
     """Variables that hold `settings`, `after` so many that are there already."""
     variables = {"GIT_CONFIG_COUNT": str(after + len(settings))}
     for number, (key, value) in enumerate(settings, start=after):

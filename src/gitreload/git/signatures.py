@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +11,7 @@ from gitreload.git.commands import Git
 from gitreload.git.running import text
 from gitreload.git.signers import Trust
 from gitreload.remotes import mask
-from gitreload.visible import shown, visible
+from gitreload.visible import quoted, shown, visible
 
 # Where git keeps them: https://git-scm.com/docs/gitformat-signature
 _IN_COMMIT = re.compile(r"^gpgsig(?:-sha256)? -----BEGIN ([A-Z ]+)-----$", re.MULTILINE)
@@ -123,7 +122,7 @@ def _fault(git: Git, signed: _Signed, said: str, trust: Trust) -> _Fault:
         more = "a newer tag that a listed key signed (git tag -s), or one of a signed commit"
     cure = cure.format(
         key=f"REPOS.{directory}.VERIFY_SIGNATURES",
-        again=f"gitreload sync {visible(shlex.quote(git.checkout.directory))}",
+        again=f"gitreload sync {quoted(git.checkout.directory)}",
         more=more,
     )
     return _Fault(

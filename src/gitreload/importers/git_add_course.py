@@ -10,9 +10,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
+from gitreload.git.settings import configuration
 from gitreload.importers import olx
 from gitreload.importers.evidence import Evidence
 from gitreload.importers.failures import failure
@@ -168,7 +168,7 @@ class GitAddCourse:
             | {name: str(value) for name, value in configured.items() if value is not None}
             | dict(self._settings.importer_env)
             | {"GIT_TERMINAL_PROMPT": "0"}
-            | _git_configuration(_harmless_pull(checkout.branch or ""))
+            | configuration([*_harmless_pull(checkout.branch or "").items()])
         )
 
     def _cures(self, checkout: Checkout) -> dict[str, str]:
@@ -218,12 +218,3 @@ def _harmless_pull(branch: str) -> dict[str, str]:
         "gc.auto": "0",
         "maintenance.auto": "false",
     }
-
-
-def _git_configuration(values: Mapping[str, str]) -> dict[str, str]:
-    """`values` as git reads them from its environment (GIT_CONFIG_COUNT in `man git-config`)."""
-    environment = {"GIT_CONFIG_COUNT": str(len(values))}
-    for number, (key, value) in enumerate(values.items()):
-        environment[f"GIT_CONFIG_KEY_{number}"] = key
-        environment[f"GIT_CONFIG_VALUE_{number}"] = value
-    return environment

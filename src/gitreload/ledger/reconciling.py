@@ -5,7 +5,6 @@ All take a connection inside a transaction; `Ledger` opens those.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from gitreload.ledger.tables import checkouts, deliveries, job_deliveries, jobs
-from gitreload.visible import visible
+from gitreload.visible import quoted, visible
 
 DAY_SECONDS = 86_400.0
 
@@ -39,11 +38,11 @@ class Missed:
             days = int((now - self.last_delivery) / DAY_SECONDS)
             ago = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
             last = f"the last delivery was {ago}"
-        name, quoted = visible(self.directory), visible(shlex.quote(self.directory))
+        name = visible(self.directory)
         return (
             f"the webhook of {name} seems broken: {pushes} came that no delivery announced, {last}."
             " Look at its deliveries at the forge, and try the way from here with: "
-            f"gitreload send {quoted}"
+            f"gitreload send {quoted(self.directory)}"
         )
 
 
