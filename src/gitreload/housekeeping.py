@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from gitreload.attempt import Tools
+from gitreload.complaints import Complaints
 from gitreload.git.tidying import tidy, untidy
 from gitreload.ledger import CheckoutRecord, Ledger
 from gitreload.locks import Lock
@@ -31,6 +32,8 @@ PAUSE_SECONDS = 86_400.0
 # Of all processes on the machine, these have the least to say.
 NICENESS = 19
 
+_DUTY = "tidy checkouts"
+
 
 class Housekeeper:
     """`run` it in a thread, until `stopping` is set. Of all processes with this ledger one acts."""
@@ -47,26 +50,19 @@ class Housekeeper:
         self._wake = wake
         self._stopping = stopping
         self._lock: Lock | None = None
-        self._complaint: str | None = None
-        # When those were tried last that are left alone for now, and what was told of them.
+        self._complaints = Complaints(logger)
+        # When those were tried last that are left alone for now.
         self._vain: dict[str, float] = {}
-        self._told: dict[str, str] = {}
 
     def run(self) -> None:
         """Look for what is to be done, again and again."""
         looked = time.monotonic()
         while not self._stopping.is_set():
-            try:
+            with self._complaints.duty(_DUTY):
                 if self._leads() and time.monotonic() >= looked + LOOK_SECONDS:
                     looked = time.monotonic()
                     self.attend()
-                    self._complaint = None
-            except (GitreloadError, OSError) as error:
-                if self._complaint != str(error):
-                    logger.error("cannot tidy checkouts now: %s", error)
-                self._complaint = str(error)
-            except Exception:
-                logger.exception("cannot tidy checkouts now: an error that should not be")
+                    self._complaints.over(_DUTY)
             self._stopping.wait(LEAD_SECONDS)
         if self._lock is not None:
             self._lock.release()
@@ -143,12 +139,11 @@ class Housekeeper:
             logger.info("%s is left as it is for now: it is wanted", name)
             return
         except GitreloadError as error:
-            if self._told.get(checkout.path) != str(error):
+            if self._complaints.new(checkout.path, str(error)):
                 logger.warning("%s cannot be tidied, and is tried once a day: %s", name, error)
-            self._told[checkout.path] = str(error)
             self._vain[checkout.path] = now
             return
-        self._told.pop(checkout.path, None)
+        self._complaints.over(checkout.path)
         # Packs that differ much in size are not joined, however many there are.
         if _untidy(checkout, now):
             self._vain[checkout.path] = now

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 
 from gitreload.attempt import Tools
+from gitreload.complaints import Complaints
 from gitreload.engines import Engine
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.ledger.database import unavailable
 from gitreload.locks import Lock, slot_path, somebody_works
-from gitreload.model import GitreloadError
 from gitreload.recovery import recover
 from gitreload.refusals import Refusals
 from gitreload.worker import Stops, Worker
@@ -53,8 +53,7 @@ class Keeper:
         self._refusals = refusals
         self._slots: dict[int, threading.Thread] = {}
         self._pruned_at: float | None = None
-        # Why each duty cannot be done now, as it was logged.
-        self._complaints: dict[str, str] = {}
+        self._complaints = Complaints(logger)
 
     @property
     def workers(self) -> list[threading.Thread]:
@@ -84,16 +83,9 @@ class Keeper:
 
     def _attend(self, what: str, duty: Callable[[], None]) -> None:
         """Do one duty, whatever became of the others. What lasts is logged once."""
-        try:
+        with self._complaints.duty(what):
             duty()
-        except (GitreloadError, OSError) as error:
-            if self._complaints.get(what) != str(error):
-                logger.error("cannot %s now: %s", what, error)
-            self._complaints[what] = str(error)
-        except Exception:
-            logger.exception("cannot %s now: an error that should not be", what)
-        else:
-            if self._complaints.pop(what, None) is not None:
+            if self._complaints.over(what):
                 logger.warning("can %s again", what)
 
     def _reap(self) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from gitreload import tips
 from gitreload.attempt import Tools
 from gitreload.checkouts.revision import revision
+from gitreload.complaints import Complaints
 from gitreload.git import Git
 from gitreload.late import late
 from gitreload.ledger import CheckoutRecord, Ledger
@@ -42,6 +43,8 @@ PAUSE_SECONDS = 60.0
 # So many troubles are named in one round; and so many checkouts are noted at a time.
 NAMED = 10
 BATCH = 100
+
+_DUTY = "reconcile"
 
 
 def owed(record: CheckoutRecord, tip: str) -> Action | None:
@@ -104,9 +107,9 @@ class Reconciler:
         self._rounds = 0
         self._began = 0.0
         self._factor = 1.0
-        # What was told, so that it is told once: why there is no round, the kind of trouble with
-        # each checkout's remote, missed pushes, jobs that are late, checkouts that are left alone.
-        self._complaint: str | None = None
+        self._complaints = Complaints(logger)
+        # What was told, so that it is told once: the kind of trouble with each checkout's remote,
+        # missed pushes, jobs that are late, checkouts that are left alone.
         self._troubles: dict[str, type[GitreloadError]] = {}
         self._alarmed: dict[str, int] = {}
         self._late: set[int] = set()
@@ -117,16 +120,11 @@ class Reconciler:
     def run(self) -> None:
         """Reconcile whenever that is due."""
         while not self._stopping.is_set():
-            try:
-                self.attend()
-            except Interrupted:
-                break
-            except (GitreloadError, OSError) as error:
-                if self._complaint != str(error):
-                    logger.error("cannot reconcile now: %s", error)
-                self._complaint = str(error)
-            except Exception:
-                logger.exception("cannot reconcile now: an error that should not be")
+            with self._complaints.duty(_DUTY):
+                try:
+                    self.attend()
+                except Interrupted:
+                    break
             self._stopping.wait(TICK_SECONDS)
         self.leave()
 
@@ -152,7 +150,7 @@ class Reconciler:
         self._rounds += 1
         os.utime(self._lock_path, (now, now))
         self._round()
-        self._complaint = None
+        self._complaints.over(_DUTY)
 
     def _leads(self) -> bool:
         """Whether we are the process that reconciles, and when the one before us last did."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from gitreload.complaints import Complaints
 from gitreload.config import Settings
 from gitreload.github_api import GitHubApi, RateLimitError
 from gitreload.github_hooks import (
@@ -63,7 +64,7 @@ class Sweep:
         self._etags: dict[str, str | None] = {}
         # What was asked for, by guid, and when that leaves GitHub's list.
         self._asked: dict[str, float] = {}
-        self._complaints: dict[str, str] = {}
+        self._complaints = Complaints(logger)
 
     def round(
         self, settings: Settings, checkouts: Iterable[Checkout], known: Mapping[str, CheckoutRecord]
@@ -95,7 +96,7 @@ class Sweep:
                 self._not_before = now + (error.seconds if isinstance(error, RateLimitError) else 0)
                 self._complain("the webhooks at GitHub", error)
             else:
-                self._complaints.pop("the webhooks at GitHub", None)
+                self._complaints.over("the webhooks at GitHub")
 
     def _look_at(self, hooks: Hooks, repository: str, followed: Followed) -> None:
         api = hooks.api(repository)
@@ -158,13 +159,12 @@ class Sweep:
         except PermanentError as error:
             self._complain(what, error)
         else:
-            self._complaints.pop(what, None)
+            self._complaints.over(what)
 
     def _complain(self, what: str, error: GitreloadError) -> None:
         why = explained(error)
-        if self._complaints.get(what) != why:
+        if self._complaints.new(what, why):
             logger.warning("%s cannot be looked at: %s", what, why)
-        self._complaints[what] = why
 
 
 def failures(tries: Iterable[HookDelivery]) -> list[HookDelivery]:
