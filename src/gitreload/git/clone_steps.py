@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitreload.git.access import Access, secrets_in, speaking
-from gitreload.git.errors import Place, failure
 from gitreload.git.extent import WHOLE, Extent
+from gitreload.git.failures import failure
+from gitreload.git.place import Place
 from gitreload.git.running import text
 from gitreload.git.settings import OLD_FLAWS_PASS, git_environment
 from gitreload.git.sparse import FILE, SETTINGS, patterns

@@ -9,8 +9,9 @@ from typing import Self
 
 from gitreload.git.access import NO_ACCESS, Access, Settings
 from gitreload.git.changes import Changes, Clean
-from gitreload.git.errors import BranchGoneError, Place, gone
+from gitreload.git.errors import BranchGoneError
 from gitreload.git.extent import WHOLE, Extent
+from gitreload.git.failures import gone
 from gitreload.git.files import (
     REVISION,
     BrokenRefError,
@@ -19,6 +20,7 @@ from gitreload.git.files import (
     is_caseless,
 )
 from gitreload.git.mending import files_used
+from gitreload.git.place import Place
 from gitreload.git.running import Running, text
 from gitreload.git.settings import lfs_settings
 from gitreload.git.signers import Signers

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gitreload.git.commands import Git
-from gitreload.git.errors import moved_note
+from gitreload.git.failures import moved_note
 from gitreload.git.files import REVISION
 from gitreload.git.running import text
 from gitreload.process import Completed

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitreload.git.errors import Place, failure
+from gitreload.git.failures import failure
 from gitreload.git.files import GitFiles
+from gitreload.git.place import Place
 from gitreload.model import TransientError
 from gitreload.process import proc
 from gitreload.remotes import mask

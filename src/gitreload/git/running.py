@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitreload.git.access import TOKEN_VARIABLE, Access, Settings, secrets_in, speaking
-from gitreload.git.errors import Place, damage, failure
+from gitreload.git.failures import damage, failure
 from gitreload.git.files import GitFiles
 from gitreload.git.mending import Mending
+from gitreload.git.place import Place
 from gitreload.git.settings import git_environment, with_own_index
 from gitreload.model import PermanentError, TransientError
 from gitreload.process import Completed, Runner

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitreload.git.errors import BranchGoneError, Place, failure
+from gitreload.git.errors import BranchGoneError
+from gitreload.git.failures import failure
+from gitreload.git.place import Place
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.visible import visible
 
