@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from gitreload import config_sources, remotes
 from gitreload.config_sources import ConfigError, Raw
 from gitreload.credentials import ADVISED, CURE
+from gitreload.setting_forms import Start
 from gitreload.setting_groups import RepoSettings
-from gitreload.setting_types import Start
 from gitreload.settings import (
     BUILD_KEYS,
     KEYS,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gitreload.model import GitreloadError
-from gitreload.setting_types import Start
+from gitreload.setting_forms import Start
 from gitreload.settings import KEYS, kind, nullable
 from gitreload.visible import visible
 

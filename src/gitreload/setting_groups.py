@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitreload import setting_types as types
-from gitreload.setting_types import Between
+from gitreload.setting_forms import Between, sentence
+from gitreload.setting_secrets import OptionalToken, SecretEntry, SigningKeysFile
 
 
 class Group(BaseModel):
@@ -69,7 +70,7 @@ class StandardPaths(Group):
     @model_validator(mode="after")
     def _tells_the_ref(self) -> Self:
         if self.ref is None and self.branch is None:
-            raise types.sentence("REF and BRANCH are both null; one has to lead to what was pushed")
+            raise sentence("REF and BRANCH are both null; one has to lead to what was pushed")
         return self
 
 
@@ -110,7 +111,7 @@ class BuildSettings(Group):
     @model_validator(mode="after")
     def _has_a_command(self) -> Self:
         if not self.command:
-            raise types.sentence('COMMAND is missing, which builds; a list such as ["make"]')
+            raise sentence('COMMAND is missing, which builds; a list such as ["make"]')
         return self
 
 
@@ -118,7 +119,7 @@ class RepoSettings(Group):
     """What is set for one directory below REPODIR."""
 
     # Whose pushes act on it, and when.
-    secrets: tuple[types.SecretEntry, ...] = Field(
+    secrets: tuple[SecretEntry, ...] = Field(
         default=(),
         description="The secrets of this repository's webhooks, as in `WEBHOOK_SECRETS`; where "
         "there are some, no others make jobs for this checkout.",
@@ -173,13 +174,13 @@ class RepoSettings(Group):
         default=None,
         description="The private key to fetch this repository with over ssh, and no other key.",
     )
-    token: types.OptionalToken = Field(
+    token: OptionalToken = Field(
         default=None,
         description='The token to fetch this repository with over HTTPS: a string, `{"FILE": '
         "path}`, which is read for each fetch, or a GitHub App; see below. It goes to the host of "
         "`origin` alone.",
     )
-    verify_signatures: tuple[types.SigningKeysFile, ...] = Field(
+    verify_signatures: tuple[SigningKeysFile, ...] = Field(
         default=(),
         description="Files with public keys, OpenSSH's or OpenPGP's: a tip is refused that none of "
         "these signed; see below.",
@@ -222,7 +223,7 @@ class RepoSettings(Group):
     @model_validator(mode="after")
     def _can_be_proven(self) -> Self:
         if self.secrets and self.forge == "sourcehut":
-            raise types.sentence(
+            raise sentence(
                 "SECRETS and the FORGE sourcehut exclude each other, as that signs with a key of "
                 "its own; remove SECRETS"
             )
@@ -231,7 +232,7 @@ class RepoSettings(Group):
     @model_validator(mode="after")
     def _validates_what_is_published(self) -> Self:
         if self.validator and self.publish is None:
-            raise types.sentence(
+            raise sentence(
                 "VALIDATE looks at what is published, and PUBLISH is not set; set it to true"
             )
         return self
@@ -241,16 +242,14 @@ class RepoSettings(Group):
         if self.build is None:
             return self
         if self.publish is None:
-            raise types.sentence(
-                "BUILD makes what is published, and PUBLISH is not set; set it to true"
-            )
+            raise sentence("BUILD makes what is published, and PUBLISH is not set; set it to true")
         if self.publish.hardlinks:
-            raise types.sentence(
+            raise sentence(
                 "BUILD and PUBLISH.HARDLINKS exclude each other, as builds write files in place; "
                 "remove HARDLINKS"
             )
         if self.course_key is not None:
-            raise types.sentence(
+            raise sentence(
                 "BUILD and COURSE_KEY exclude each other, as git_add_course imports the checkout "
                 "itself, not what is built; remove one of them"
             )

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
+from gitreload.setting_forms import AbsolutePath, Between, Form, Start
 from gitreload.setting_groups import (
     BuildSettings,
     Group,
@@ -22,7 +23,7 @@ from gitreload.setting_groups import (
     RepoSettings,
     StandardPaths,
 )
-from gitreload.setting_types import Between, Form, Start
+from gitreload.setting_secrets import OptionalToken, SecretEntry
 
 
 def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
@@ -45,11 +46,11 @@ def _django_settings(valid: dict[str, Any]) -> str:
 class Settings(Group):
     """The configuration of gitreload."""
 
-    edx_platform: types.AbsolutePath = Field(
+    edx_platform: AbsolutePath = Field(
         default=Path("/edx/app/edxapp/edx-platform"),
         description="The Open edX platform's directory.",
     )
-    virtual_env: types.AbsolutePath = Field(
+    virtual_env: AbsolutePath = Field(
         default=Path("/edx/app/edxapp/venvs/edxapp"),
         description="The platform's virtual environment.",
     )
@@ -83,7 +84,7 @@ class Settings(Group):
         description="How `git_add_course` is told the directory: as an `option`, or `positional` "
         "for platforms before 2018.",
     )
-    repodir: types.AbsolutePath = Field(
+    repodir: AbsolutePath = Field(
         default=Path("/mnt/data/repos"), description="The directory that holds the checkouts."
     )
     repos: Mapping[types.Directory, RepoSettings] = Field(
@@ -108,12 +109,12 @@ class Settings(Group):
     port: Annotated[int, Between(0, 65535)] = Field(
         default=5000, description="The port to listen on; 0 takes any free one."
     )
-    webhook_secrets: tuple[types.SecretEntry, ...] = Field(
+    webhook_secrets: tuple[SecretEntry, ...] = Field(
         default=(),
         description='The secrets of the webhooks, each a string or `{"FILE": path}`; any one may '
         "match. A file is read again when it changes.",
     )
-    basic_auth: Mapping[types.UserName, types.SecretEntry] = Field(
+    basic_auth: Mapping[types.UserName, SecretEntry] = Field(
         default={},
         description='Users and their passwords, each a string or `{"FILE": path}`; who sends one '
         "of them by HTTP Basic authentication may send and read. A file is read again when it "
@@ -135,7 +136,7 @@ class Settings(Group):
         description="The address under which forges reach this server, for what `gitreload add` "
         "tells them, and to know the webhooks that lead here.",
     )
-    github_token: types.OptionalToken = Field(
+    github_token: OptionalToken = Field(
         default=None,
         description="A token that may read and use the webhooks of the repositories at "
         "`GITHUB_URL`, in one of the forms of `TOKEN`: pushes whose delivery failed are asked for "
@@ -162,7 +163,7 @@ class Settings(Group):
     queue_public: types.Flag = Field(
         default=False, description="Show the queue and the API to everyone who can reach them."
     )
-    state_dir: types.AbsolutePath = Field(
+    state_dir: AbsolutePath = Field(
         default_factory=lambda: default_state_dir(os.environ, Start.of(os.environ).home),
         description="Holds the ledger, locks and tokens; for other users than root it is the XDG "
         "state directory, `~/.local/state/gitreload`.",
