@@ -1,19 +1,18 @@
 """The ledger: every delivery and job, on disk before anybody is told so.
 
-`Ledger` is the only door; the modules behind it each hold one part of its SQL.
+`Ledger` is the only door, and `Questions` the half of it that reads; the modules behind it hold
+one part of its SQL each.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
 from gitreload.ledger import (
     after,
@@ -21,6 +20,7 @@ from gitreload.ledger import (
     history,
     logs,
     migrate,
+    presence,
     queue,
     received,
     reconciling,
@@ -30,12 +30,12 @@ from gitreload.ledger import (
 from gitreload.ledger.after import LastAfter
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
+from gitreload.ledger.questions import Questions
 from gitreload.ledger.queue import BY_HAND, NO_MORE, Done, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.statements import Statements
-from gitreload.ledger.tables import checkouts, workers
 from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
 from gitreload.locks import Lock, checkout_lock_path
 from gitreload.model import (
@@ -47,7 +47,6 @@ from gitreload.model import (
     Job,
     Outcome,
     Reason,
-    State,
 )
 
 __all__ = [
@@ -71,17 +70,13 @@ __all__ = [
 ]
 
 
-class Ledger:
+class Ledger(Questions):
     """Open with `Ledger.open`; every method is one transaction. Raises LedgerUnavailable."""
 
     def __init__(self, state_dir: Path, pool: str, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(Database(state_dir), pool, clock)
         self.state_dir = state_dir
-        self.pool = pool
-        self.clock = clock
-        self.database = Database(state_dir)
         self.logs = logs.LogWriter(self.database)
-        # The directories that the configuration holds, besides the checkouts held by hand.
-        self.held_by_configuration: frozenset[str] = frozenset()
         self._statements: Statements | None = None
 
     @classmethod
@@ -226,15 +221,9 @@ class Ledger:
             checkout_id = self._set_held(recorder, checkout, held=False)
             return views.waiting(recorder.connection, checkout_id)
 
-    def held_paths(self) -> set[str]:
-        """The resolved paths of the checkouts that are held."""
-        with self.database.read() as connection:
-            return views.held_paths(connection, self.pool)
-
     def _set_held(self, recorder: Recorder, checkout: Checkout, *, held: bool) -> int:
         checkout_id = recorder.checkout_id(checkout)
-        change = update(checkouts).where(checkouts.c.id == checkout_id).values(held=held)
-        recorder.connection.execute(change)
+        queue.set_held(recorder.connection, checkout_id, held=held)
         return checkout_id
 
     # A job's life.
@@ -267,10 +256,6 @@ class Ledger:
             return Lock.take(lock_path)
         except OSError as error:
             raise unavailable(f"the lock {lock_path}", error) from error
-
-    def next_due(self) -> float | None:
-        with self.database.read() as connection:
-            return claiming.next_due(connection, self.clock(), self.pool)
 
     def take_exclusion(self, job: Job, key: str) -> bool:
         with self.database.write(durable=False) as connection:
@@ -329,152 +314,21 @@ class Ledger:
         with self.database.write() as connection:
             return queue.ask_cancel(connection, job, self.clock())
 
-    def cancelling(self) -> Sequence[int]:
-        with self.database.read() as connection:
-            return queue.cancelling(connection)
-
-    def running_workers(self) -> set[str]:
-        with self.database.read() as connection:
-            return queue.running_workers(connection)
-
-    def running_attempts(self) -> list[tuple[Job, Attempt]]:
-        with self.database.read() as connection:
-            return queue.running_attempts(connection)
-
     # Workers.
 
     def enter_worker(self, worker: str) -> None:
         now = self.clock()
         with self.database.write(durable=False) as connection:
-            connection.execute(
-                insert(workers).values(
-                    id=worker,
-                    pool=self.pool,
-                    host=socket.gethostname(),
-                    pid=os.getpid(),
-                    started_at=now,
-                    seen_at=now,
-                )
-            )
+            presence.enter(connection, worker, self.pool, now)
 
     def leave_worker(self, worker: str) -> None:
         with self.database.write(durable=False) as connection:
-            connection.execute(workers.delete().where(workers.c.id == worker))
+            presence.leave(connection, worker)
 
     def check_writable(self, worker: str) -> None:
         """Commit something durably: what `/readyz` promises. Raises LedgerUnavailable."""
         with self.database.write() as connection:
-            connection.execute(
-                update(workers).where(workers.c.id == worker).values(seen_at=self.clock())
-            )
-
-    # What people ask.
-
-    def unfinished(self) -> list[Job]:
-        with self.database.read() as connection:
-            found = views.unfinished(connection, self.pool)
-        return [job for job in map(self._with_hold, found) if not job.held]
-
-    def find_jobs(
-        self,
-        *,
-        states: Collection[State] = (),
-        actions: Collection[Action] = (),
-        directories: Collection[str] = (),
-        limit: int = 50,
-    ) -> list[Job]:
-        with self.database.read() as connection:
-            found = views.find_jobs(
-                connection, states=states, actions=actions, directories=directories, limit=limit
-            )
-        return [self._with_hold(job) for job in found]
-
-    def job(self, job_id: int) -> Job | None:
-        with self.database.read() as connection:
-            job = queue.get(connection, job_id)
-        return job and self._with_hold(job)
-
-    def follow(self, job_id: int) -> Job | None:
-        """The job that now stands for `job_id`, at the end of its supersessions."""
-        with self.database.read() as connection:
-            job = views.follow(connection, job_id)
-        return job and self._with_hold(job)
-
-    def _with_hold(self, job: Job) -> Job:
-        held = job.directory in self.held_by_configuration
-        waits = held and job.state is State.QUEUED and not job.only_after
-        return replace(job, held=True) if waits else job
-
-    def attempts(self, job_id: int) -> list[Attempt]:
-        with self.database.read() as connection:
-            return views.attempts_of(connection, job_id)
-
-    def deliveries(self, job_id: int) -> list[LinkedDelivery]:
-        with self.database.read() as connection:
-            return views.deliveries_of(connection, job_id)
-
-    def find_deliveries(
-        self,
-        *,
-        forges: Collection[str] = (),
-        repositories: Collection[str] = (),
-        outcomes: Collection[Outcome] = (),
-        since: float | None = None,
-        limit: int = 50,
-    ) -> list[Received]:
-        with self.database.read() as connection:
-            return received.find(
-                connection,
-                forges=forges,
-                repositories=repositories,
-                outcomes=outcomes,
-                since=since,
-                limit=limit,
-            )
-
-    def delivery(self, number: int) -> Received | None:
-        with self.database.read() as connection:
-            return received.get(connection, number)
-
-    def kept(self, delivery: Received) -> Kept:
-        """What is kept of its request."""
-        with self.database.read() as connection:
-            return received.kept(connection, delivery.id)
-
-    def asked_for(self, delivery: Received) -> list[AskedFor]:
-        """The jobs that it has asked for, oldest first."""
-        with self.database.read() as connection:
-            return received.asked_for(connection, delivery.id)
-
-    def log(self, attempt_id: int, after: int = 0) -> list[tuple[int, str]]:
-        with self.database.read() as connection:
-            return logs.read(connection, attempt_id, after)
-
-    def last_results(self) -> dict[str, CheckoutRecord]:
-        with self.database.read() as connection:
-            found = views.last_results(connection, self.pool)
-        configured = self.held_by_configuration
-        return {
-            path: replace(record, held=record.held or record.directory in configured)
-            for path, record in found.items()
-        }
-
-    def held(self, job: Job) -> bool:
-        """Whether the checkout of the job, which may run, is held now."""
-        if job.directory in self.held_by_configuration:
-            return True
-        with self.database.read() as connection:
-            return views.held(connection, job.checkout_id)
-
-    def imported(self, job: Job) -> tuple[str | None, str | None]:
-        """Revision and importer settings of the last successful import of the job's checkout."""
-        with self.database.read() as connection:
-            return views.imported(connection, job.checkout_id)
-
-    def last_after(self, job: Job) -> LastAfter:
-        """For what AFTER of the job's checkout succeeded last."""
-        with self.database.read() as connection:
-            return after.last(connection, job.checkout_id)
+            presence.see(connection, worker, self.clock())
 
     # Upkeep.
 

@@ -250,6 +250,11 @@ def interrupt(connection: Connection, job: Job, attempt: Attempt, now: float, wh
     return standing
 
 
+def set_held(connection: Connection, checkout_id: int, *, held: bool) -> None:
+    """Let the queued jobs of a checkout wait, or not any more."""
+    connection.execute(update(checkouts).where(checkouts.c.id == checkout_id).values(held=held))
+
+
 def ask_cancel(connection: Connection, job: Job, now: float) -> Job:
     """Cancel a queued job at once; ask the worker of a running one to stop. What it is now."""
     # Each only if the job is still in that state: it may have been claimed since it was read.
