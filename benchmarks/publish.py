@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.push import COURSES, FLOOR, PAGE, generated
+from benchmarks.push import FLOOR, PAGE, courses
 from benchmarks.repos import Remote
 from benchmarks.table import Row, Section, at_most, compare, milliseconds
 from gitreload import git
@@ -36,15 +36,9 @@ HOW = (
 
 def measure(scratch: Path, *, quick: bool) -> Section:
     rounds = 5 if quick else 30
-    courses: dict[str, Mapping[str, str] | Path] = {"generated, 800 files": generated(800)}
-    if not quick:
-        courses |= {
-            archive.name.removesuffix(".tar.gz"): archive
-            for archive in sorted(COURSES.glob("*.tar.gz"))
-        }
     rows = [
         row
-        for name, files in courses.items()
+        for name, files in courses(quick=quick).items()
         for row in _Course(name, scratch / name.split(",")[0], files).rows(rounds)
     ]
     return Section("Published", tuple(rows), HOW)

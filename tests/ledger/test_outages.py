@@ -14,7 +14,7 @@ import pytest
 from gitreload.ledger import Ledger, LedgerUnavailable, database
 from gitreload.ledger.logs import CHUNK_CHARACTERS
 from gitreload.model import Outcome, PermanentError, TransientError
-from helpers import counts
+from helpers import counts, tmpfs
 
 from .builders import Clock, Desk, a_checkout, an_entry, database_file
 
@@ -23,16 +23,8 @@ from .builders import Clock, Desk, a_checkout, an_entry, database_file
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MiB of its own."""
     folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with tmpfs(folder, "2m"):
+        yield folder
 
 
 def fill(folder: Path) -> Path:
