@@ -33,6 +33,9 @@ def test_what_follows_an_update_is_owed_whatever_is_killed(here: Deployment) -> 
     here.deliver(remote, revision)
     wait_until(lambda: noted(runs), what="a run of AFTER")
     assert (here.folder / "published/course").readlink().name == revision
+    # Logs are written a moment later, and what is not yet is lost with the process.
+    [begun] = here.jobs()
+    wait_until(lambda: "published as" in here.run("logs", str(begun["id"])).stdout, what="the log")
     here.kill(server, tree=True)
     wait.unlink()
     here.start()
