@@ -1,0 +1,1 @@
+"""Examines courses in OLX, as data that anyone may have pushed."""
