@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gitreload import config, config_sources, logs
 from gitreload.config import Config, ConfigError, Settings, load
+from gitreload.setting_forms import Group
 from gitreload.setting_groups import (
     BuildSettings,
-    Group,
     PublishSettings,
     RepoSettings,
     StandardPaths,

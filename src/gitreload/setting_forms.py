@@ -1,4 +1,4 @@
-"""What the types of the configuration's values are made of.
+"""What the configuration is made of: groups of keys, and the types of their values.
 
 A value that does not fit is refused by an error of one of two types: `form` (its context names the
 form that is expected) or `sentence` (its message says all). Neither ever quotes the value.
@@ -14,7 +14,9 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     GetCoreSchemaHandler,
     ValidationError,
     ValidationInfo,
@@ -23,6 +25,19 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gitreload.visible import visible
+
+
+class Group(BaseModel):
+    """Keys that belong together; a field's upper-cased name is its key."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=str.upper,
+        validate_by_alias=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

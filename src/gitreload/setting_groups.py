@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gitreload import setting_types as types
-from gitreload.setting_forms import Between, sentence
+from gitreload.setting_forms import Between, Group, sentence
 from gitreload.setting_secrets import OptionalToken, SecretEntry, SigningKeysFile
-
-
-class Group(BaseModel):
-    """Keys that belong together; a field's upper-cased name is its key."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=str.upper,
-        validate_by_alias=True,
-        validate_by_name=True,
-        hide_input_in_errors=True,
-    )
 
 
 class StandardPaths(Group):

@@ -15,10 +15,9 @@ from pydantic import Field
 
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
-from gitreload.setting_forms import AbsolutePath, Between, Form, Start
+from gitreload.setting_forms import AbsolutePath, Between, Form, Group, Start
 from gitreload.setting_groups import (
     BuildSettings,
-    Group,
     PublishSettings,
     RepoSettings,
     StandardPaths,
