@@ -1,0 +1,47 @@
+"""Reads what has to be text in UTF-8, and JSON, of a bounded size."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, BinaryIO
+
+from gitreload.olx.findings import Broken
+
+_LONGEST = 64 * 1024 * 1024
+_BOM = "\ufeff"
+
+
+def read_text(source: BinaryIO) -> str:
+    """The text of a file. Raises `Broken` where it is too long or not UTF-8."""
+    data = source.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise Broken(f"longer than {_LONGEST // 2**20} MiB; divide it")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Broken(
+            f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8",
+            *place_after(data[: error.start].decode()),
+        ) from error
+
+
+def read_object(source: BinaryIO) -> dict[str, Any]:
+    """The JSON object in a file. Raises `Broken` where there is none."""
+    text = read_text(source)
+    if text.startswith(_BOM):
+        raise Broken("starts with a byte order mark; save it as UTF-8 without one", 1, 1)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Broken(f"not JSON: {error.msg}", error.lineno, error.colno) from error
+    except (ValueError, RecursionError) as error:
+        raise Broken(f"not JSON that can be read: {error}") from error
+    if not isinstance(value, dict):
+        place = place_after(text[: len(text) - len(text.lstrip())])
+        raise Broken("must be an object: { … }", *place)
+    return value
+
+
+def place_after(text: str) -> tuple[int, int]:
+    """The line and column, from 1, that follow `text`."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
