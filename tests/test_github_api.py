@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fakes.github_server import PERSONAL, Hook, github
 from fakes.keys import rsa_key
-from gitreload import github_api
 from gitreload.github_api import GitHubApi, RefusedError, api_base, repository_at
 from gitreload.github_hooks import GitHubHook
-from gitreload.model import GitreloadError, TransientError
+from gitreload.model import GitreloadError
 
 
 @pytest.mark.parametrize(
@@ -78,21 +74,16 @@ def test_a_redirect_is_followed_but_takes_no_token_to_another_host(tmp_path: Pat
         (404, {}, "[" * 200_000, r"answers 404 .+: \[\["),
         (302, {"Location": "javascript:alert(1)"}, "", "cannot be reached .+ InvalidURL"),
         (500, {"Content-Type": "text/html; charset=hex"}, "<html>", "answers 500 .+: <html>"),
-        (200, {}, f'"{"a" * 2000}"', "sends more than 0 MiB"),
         (429, {"Retry-After": "9" * 400}, "", "no more requests at .+ for 3600 s"),
     ],
 )
 def test_an_answer_of_something_else_is_told(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     status: int,
     fields: dict[str, str],
     text: str,
     error: str,
 ) -> None:
-    monkeypatch.setattr(
-        github_api, "MOST_BYTES", 1000 if status == 200 and text[0] == '"' else 10**6
-    )
     with github(tmp_path, rsa_key()) as hub:
         hub.answer = (status, fields, text)
         with (
@@ -100,30 +91,6 @@ def test_an_answer_of_something_else_is_told(
             pytest.raises(GitreloadError, match=error),
         ):
             api.ask("GET", "/user")
-
-
-def test_one_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep, and with it reconciling, would wait for it."""
-    monkeypatch.setattr(github_api, "WHOLE_SECONDS", 0.2)
-    ended = threading.Event()
-
-    def drip(listener: socket.socket) -> None:
-        with listener.accept()[0] as connection:
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-            while not ended.wait(0.01):
-                connection.sendall(b" ")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        dripping = pool.submit(drip, listener)
-        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with (
-            GitHubApi(base, lambda: PERSONAL) as api,
-            pytest.raises(TransientError, match="too slow"),
-        ):
-            api.ask("GET", "/user")
-        ended.set()
-    assert dripping.done()
 
 
 @pytest.mark.parametrize(

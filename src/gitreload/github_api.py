@@ -5,29 +5,22 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 
 from __future__ import annotations
 
-import json as encoding
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from gitreload.http_client import Answer as HttpAnswer
+from gitreload.http_client import HttpClient
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.remotes import canonical, http_site
-from gitreload.visible import visible
 
-if TYPE_CHECKING:
-    import httpx
-
-# For each wait, and for a whole answer. Nothing that is asked for is nearly as large.
-SECONDS = 20.0
-WHOLE_SECONDS = 60.0
-MOST_BYTES = 32 * 1024 * 1024
 # The most that one page can have.
 PER_PAGE = 100
 
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-_SHOWN = 200
 # What to wait where GitHub does not say for how long; and at most, as its limits are for an hour:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 _PATIENCE_SECONDS = 60.0
@@ -95,12 +88,10 @@ class GitHubApi:
     """That at `base`. `bearer` gives the token for each request, of which no error tells."""
 
     def __init__(self, base: str, bearer: Callable[[], str]) -> None:
-        import httpx
-
         self.base = base
         self._bearer = bearer
-        # A renamed repository is found again; the token goes to no other site with a redirect.
-        self._client = httpx.Client(headers=HEADERS, timeout=SECONDS, follow_redirects=True)
+        # A renamed repository is found again.
+        self._client = HttpClient("GitHub", headers=HEADERS, follow_redirects=True)
 
     def with_bearer(self, bearer: Callable[[], str]) -> Self:
         """The same, over the same connections, with another token."""
@@ -141,53 +132,27 @@ class GitHubApi:
             yield answer
 
     def _ask(self, method: str, url: str, body: object, etag: str | None) -> Answer:
-        import httpx
-
         bearer = self._bearer()
         headers = {"Authorization": f"Bearer {bearer}"}
         if etag is not None:
             headers["If-None-Match"] = etag
+        answer = self._client.ask(method, url, json=body, headers=headers)
+        if not answer.ok and answer.status != 304:
+            raise _refusal(answer, url, bearer)
         try:
-            with self._client.stream(method, url, json=body, headers=headers) as response:
-                content = _whole(response, url)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = visible(f"{type(error).__name__}: {error}")
-            raise TransientError(f"GitHub cannot be reached at {url}: {why}") from None
-        if not response.is_success and response.status_code != 304:
-            raise _refusal(response, content, url, bearer)
-        try:
-            json = encoding.loads(content) if content else None
-        except (ValueError, RecursionError):
+            found = answer.json()
+        except ValueError:
             raise PermanentError(
                 f"what answers at {url} is not GitHub's API: is that host a GitHub?"
             ) from None
-        following = response.links.get("next", {}).get("url")
-        return Answer(response.status_code, json, response.headers.get("ETag"), following)
+        return Answer(answer.status, found, answer.headers.get("ETag"), answer.next)
 
 
-def _whole(response: httpx.Response, url: str) -> bytes:
-    """All of an answer, unless it takes too long or is too much: others wait for their turn."""
-    until, content = time.monotonic() + WHOLE_SECONDS, bytearray()
-    for chunk in response.iter_bytes():
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise PermanentError(
-                f"what answers at {url} sends more than {MOST_BYTES >> 20} MiB: is that host a "
-                "GitHub?"
-            )
-        if time.monotonic() > until:
-            raise TransientError(
-                f"GitHub is too slow at {url}: {WHOLE_SECONDS:.0f} s were not enough"
-            )
-    return bytes(content)
-
-
-def _refusal(response: httpx.Response, content: bytes, url: str, bearer: str) -> GitreloadError:
-    status = response.status_code
-    text = content.decode("utf-8", "replace")
-    said = visible(_message(text).replace(bearer, "***")[:_SHOWN])
-    if status == 429 or (status == 403 and _is_limit(response.headers, text)):
-        return RateLimitError(url, _wait_seconds(response.headers, time.time()))
+def _refusal(answer: HttpAnswer, url: str, bearer: str) -> GitreloadError:
+    status, text = answer.status, answer.text
+    said = answer.said([bearer], _message(text))
+    if status == 429 or (status == 403 and _is_limit(answer.headers, text)):
+        return RateLimitError(url, _wait_seconds(answer.headers, time.time()))
     if status >= 500:
         return TransientError(f"GitHub answers {status} at {url}: {said}")
     return RefusedError(status, said, url)
@@ -196,7 +161,7 @@ def _refusal(response: httpx.Response, content: bytes, url: str, bearer: str) ->
 def _message(text: str) -> str:
     """https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"""
     try:
-        told = encoding.loads(text)
+        told = json.loads(text)
         return f"{told['message']}{_details(told)}"
     except (ValueError, TypeError, KeyError, RecursionError):
         return text

@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx
-
 from gitreload.github_api import HEADERS, api_base
-from gitreload.model import GitreloadError
-from gitreload.visible import visible
+from gitreload.http_client import Answer, HttpClient
+from gitreload.model import GitreloadError, TransientError
 
-SECONDS = 20.0
-_SHOWN = 200
 # Nobody has so many pages of webhooks; what always answers with a full one is no forge.
 _MOST_PAGES = 20
 
@@ -164,7 +160,7 @@ def make_hook(
     """
     api = APIS[forge]
     hooks = f"{(base or api.base(host)).rstrip('/')}{api.hooks(repository)}"
-    with httpx.Client(headers=api.headers(token), timeout=SECONDS) as client:
+    with HttpClient(f"the API of {forge}", headers=api.headers(token)) as client:
         session = _Session(client, forge, repository, api.needs, (token, hook.secret))
         there = [each["id"] for each in session.listed(hooks) if _leads_to(hook, api.url_of(each))]
         if there:
@@ -192,7 +188,7 @@ def _leads_to(hook: Hook, url: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    client: httpx.Client = field(repr=False)
+    client: HttpClient
     forge: str
     repository: str
     needs: str
@@ -212,40 +208,35 @@ class _Session:
     def ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
         """The JSON of an answer, None where there is none. Raises `GitreloadError`."""
         try:
-            response = self.client.request(method, url, json=body)
-            if response.is_success:
-                return response.json() if response.content else None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = f"{type(error).__name__}: {error}"
-        except (ValueError, RecursionError):
+            answer = self.client.ask(method, url, json=body)
+        except TransientError as error:
+            raise GitreloadError(
+                f"{error}; try the same command again, or add the webhook by hand"
+            ) from None
+        if not answer.ok:
+            raise GitreloadError(self._refused(answer, url))
+        try:
+            return answer.json()
+        except ValueError:
             raise self._no_api(url) from None
-        else:
-            raise GitreloadError(self._refused(response, url))
-        raise GitreloadError(
-            f"the API of {self.forge} at {url} cannot be reached ({visible(why)}): try the same "
-            "command again, or add the webhook by hand"
-        )
 
     def _no_api(self, url: str) -> GitreloadError:
         return GitreloadError(
             f"what answers at {url} is no API of {self.forge}: name its base URL with --api"
         )
 
-    def _refused(self, response: httpx.Response, url: str) -> str:
-        said = response.content.decode("utf-8", "replace")
-        for secret in self.secrets:
-            said = said.replace(secret, "***")
-        answer = f"{self.forge} answers {response.status_code} at {url}: {visible(said[:_SHOWN])}"
-        match response.status_code:
+    def _refused(self, answer: Answer, url: str) -> str:
+        told = f"{self.forge} answers {answer.status} at {url}: {answer.said(self.secrets)}"
+        match answer.status:
             case 401:
-                return f"{answer}. The token is wrong or has expired: it needs {self.needs}"
+                return f"{told}. The token is wrong or has expired: it needs {self.needs}"
             case 403 | 404:
                 return (
-                    f"{answer}. Either there is no repository {self.repository}, or the token may "
+                    f"{told}. Either there is no repository {self.repository}, or the token may "
                     f"not see its webhooks: it needs {self.needs}"
                 )
             case 422 | 400:
-                return f"{answer}. Is PUBLIC_URL an address that {self.forge} can reach?"
+                return f"{told}. Is PUBLIC_URL an address that {self.forge} can reach?"
             case status if 300 <= status < 400:
-                return f"{answer}. It has moved: name the API's base URL with --api"
-        return f"{answer}. Try the same command again later, or add the webhook by hand"
+                return f"{told}. It has moved: name the API's base URL with --api"
+        return f"{told}. Try the same command again later, or add the webhook by hand"
