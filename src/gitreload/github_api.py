@@ -39,6 +39,8 @@ class RefusedError(PermanentError):
 class RateLimitError(TransientError):
     """GitHub wants no more requests for `seconds`."""
 
+    seconds: float
+
     def __init__(self, url: str, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(

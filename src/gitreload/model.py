@@ -53,6 +53,14 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+class Mark(StrEnum):
+    """How a commit stands, for those who are told: what is done with it is on its way, or ended."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
 class Reason(StrEnum):
     """Why a job exists."""
 
@@ -233,7 +241,12 @@ class GitreloadError(Exception):
 
 
 class TransientError(GitreloadError):
-    """An attempt failed for a cause that may pass by itself: it is tried again."""
+    """An attempt failed for a cause that may pass by itself: it is tried again.
+
+    `seconds` is how long to wait before that, where somebody said so.
+    """
+
+    seconds: float | None = None
 
 
 class PermanentError(GitreloadError):

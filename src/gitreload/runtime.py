@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -29,6 +29,8 @@ from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.receiver import Receiver
 from gitreload.reconcile import Reconciler
 from gitreload.refusals import Refusals
+from gitreload.reporters import Reporter
+from gitreload.reporting import Reporting
 from gitreload.tokens import read_token
 from gitreload.worker import Stops
 
@@ -54,6 +56,7 @@ class Runtime:
         self._keeper: Keeper | None = None
         self._serving = serving
         self._tools = make_tools(loaded.settings)
+        self._reporters: Sequence[Reporter] = ()
         self.authority = Authority(loaded.settings)
         self.refusals = Refusals()
         self._stops = Stops()
@@ -194,6 +197,11 @@ class Runtime:
         self._spawn(reconciler.run, "reconciler")
         housekeeper = Housekeeper(ledger, lambda: self._tools, engine.wake, self._stopping)
         self._spawn(housekeeper.run, "housekeeper")
+        reporting = Reporting(
+            ledger, lambda: self._reporters, lambda: self.config.settings.public_url,
+            self._stopping,
+        )  # fmt: skip
+        self._spawn(reporting.run, "reporting")
         self.trouble = None
 
     def _lead(self) -> None:

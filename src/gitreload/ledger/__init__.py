@@ -24,6 +24,7 @@ from gitreload.ledger import (
     queue,
     received,
     reconciling,
+    reports,
     statedir,
     views,
 )
@@ -35,6 +36,7 @@ from gitreload.ledger.queue import BY_HAND, NO_MORE, Done, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
+from gitreload.ledger.reports import Decide, Draft, Owed, Report, Told
 from gitreload.ledger.statements import Statements
 from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
 from gitreload.locks import Lock, checkout_lock_path
@@ -56,6 +58,7 @@ __all__ = [
     "CheckoutRecord",
     "Claimed",
     "Done",
+    "Draft",
     "Entry",
     "Kept",
     "LastAfter",
@@ -63,10 +66,13 @@ __all__ = [
     "LedgerUnavailable",
     "LinkedDelivery",
     "Missed",
+    "Owed",
     "Received",
     "Recorded",
+    "Report",
     "Revisions",
     "Target",
+    "Told",
 ]
 
 
@@ -313,6 +319,32 @@ class Ledger(Questions):
     def cancel(self, job: Job) -> Job:
         with self.database.write() as connection:
             return queue.ask_cancel(connection, job, self.clock())
+
+    # What reporters owe.
+
+    def report(self, job_ids: Sequence[int], decide: Decide) -> None:
+        """Note what `decide` wants to be told of these jobs, in the transaction that reads them."""
+        now = self.clock()
+        with self.database.write(durable=False) as connection:
+            for job_id in job_ids:
+                job = queue.get(connection, job_id)
+                if job is not None:
+                    reports.report(connection, self._with_hold(job), decide, now)
+
+    def forget_news(self) -> None:
+        """Nobody is to be told of what has become of jobs so far."""
+        with self.database.write(durable=False) as connection:
+            reports.forget(connection)
+
+    def end_report(self, report: Report, result: str, error: str | None = None) -> None:
+        """Note that a report was `delivered`, `refused` or is `outdated`."""
+        with self.database.write(durable=False) as connection:
+            reports.end(connection, report, result, self.clock(), error)
+
+    def try_report_again(self, report: Report, delay: float, error: str) -> None:
+        """Deliver a report, and all else that is owed to its place, in `delay` seconds."""
+        with self.database.write(durable=False) as connection:
+            reports.try_again(connection, report, self.clock() + delay, error)
 
     # Workers.
 

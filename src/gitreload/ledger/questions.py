@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from gitreload.ledger import after, claiming, logs, queue, received, views
+from gitreload.ledger import after, claiming, logs, queue, received, reports, views
 from gitreload.ledger.after import LastAfter
 from gitreload.ledger.database import Database
 from gitreload.ledger.received import AskedFor, Kept, Received
+from gitreload.ledger.reports import Owed, Report
 from gitreload.ledger.views import CheckoutRecord, LinkedDelivery
 from gitreload.model import Action, Attempt, Job, Outcome, State
 
@@ -144,6 +145,31 @@ class Questions:
     def cancelling(self) -> Sequence[int]:
         with self.database.read() as connection:
             return queue.cancelling(connection)
+
+    def untold(self) -> Sequence[int]:
+        """The jobs that there is news of which reporters were not asked about yet."""
+        with self.database.read() as connection:
+            return reports.untold(connection, self.pool)
+
+    def announced(self) -> dict[int, str]:
+        """The unfinished jobs, and the revision that was announced to each."""
+        with self.database.read() as connection:
+            return reports.announced(connection, self.pool)
+
+    def due_reports(self, longest: float) -> list[Owed]:
+        """What is to be told now, one report of each place; none waits longer than `longest` s."""
+        with self.database.read() as connection:
+            return reports.due(connection, self.pool, self.clock(), longest)
+
+    def newest_report(self) -> int:
+        """The id of the report that was made last, 0 where none was."""
+        with self.database.read() as connection:
+            return reports.newest(connection)
+
+    def reports(self, job_id: int) -> list[Report]:
+        """What was told of a job, or is to be, oldest first."""
+        with self.database.read() as connection:
+            return reports.of_job(connection, job_id)
 
     def running_workers(self) -> set[str]:
         with self.database.read() as connection:

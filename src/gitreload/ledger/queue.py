@@ -199,7 +199,12 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
             update(jobs)
             .where(jobs.c.id == job.id)
             .values(
-                state=State.QUEUED.value, due_at=due_at, started_at=None, exclusion=None, **changes
+                state=State.QUEUED.value,
+                due_at=due_at,
+                started_at=None,
+                exclusion=None,
+                news=bool(changes.get("failing")),
+                **changes,
             )
         )
         return job.id
@@ -223,6 +228,7 @@ def requeue(connection: Connection, job: Job, now: float, due_at: float, **chang
             finished_at=now,
             exclusion=None,
             error=changes.get("error"),
+            news=True,
         )
     )
     return int(queued.id)
@@ -261,7 +267,7 @@ def ask_cancel(connection: Connection, job: Job, now: float) -> Job:
     this = update(jobs).where(jobs.c.id == job.id)
     connection.execute(
         this.where(in_state(State.QUEUED)).values(
-            state=State.CANCELLED.value, finished_at=now, error=BY_HAND, failing=False
+            state=State.CANCELLED.value, finished_at=now, error=BY_HAND, failing=False, news=True
         )
     )
     connection.execute(this.where(in_state(State.RUNNING)).values(cancel=True))
@@ -327,6 +333,7 @@ def _finish(
         "skipped": skipped,
         "exclusion": None,
         "failing": False,
+        "news": True,
     }
     if revisions is not None:
         values |= {"from_revision": revisions.before, "to_revision": revisions.after}

@@ -147,6 +147,8 @@ jobs = Table(
     Column("finished_at", Float),
     Column("from_revision", String(64)),
     Column("to_revision", String(64)),
+    # It ended, or began to fail again and again, and reporters were not asked about that yet.
+    Column("news", Boolean, nullable=False, server_default=text("false")),
     sqlite_autoincrement=True,
 )
 # The rules that make coalescing and "one at a time" hold, whatever the code does. What PostgreSQL
@@ -172,6 +174,8 @@ Index("jobs_due", jobs.c.due_at, jobs.c.id, sqlite_where=QUEUED)
 Index("jobs_of_checkout", jobs.c.checkout_id, jobs.c.id)
 Index("jobs_superseded", jobs.c.superseded_by)
 Index("jobs_finished", jobs.c.finished_at)
+NEWS = text("news")
+Index("jobs_news", jobs.c.id, sqlite_where=NEWS)
 
 
 def in_state(state: State, table: FromClause = jobs) -> ColumnElement[bool]:
@@ -236,6 +240,32 @@ log_chunks = Table(
     Column("written_at", Float, nullable=False),
     Column("text", Prose, nullable=False),
 )
+
+# What reporters were to tell of jobs. Of what one of them owes of one commit, only the newest is
+# told.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("checkout_id", ForeignKey("checkouts.id"), nullable=False),
+    Column("reporter", String(128), nullable=False),
+    Column("place", String(255), nullable=False),
+    Column("revision", String(64)),
+    Column("mark", String(16), nullable=False),
+    Column("sentence", Prose, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("result", String(16), nullable=False),
+    Column("error", Prose),
+    Column("told_at", Float),
+    sqlite_autoincrement=True,
+)
+OWED = text("result = 'owed'")
+Index("reports_of_job", reports.c.job_id)
+Index("reports_of_commit", reports.c.checkout_id, reports.c.revision, reports.c.reporter)
+Index("reports_owed", reports.c.due_at, sqlite_where=OWED)
 
 workers = Table(
     "workers",

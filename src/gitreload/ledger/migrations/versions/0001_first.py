@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.Column("from_revision", sa.String(length=64), nullable=True),
         sa.Column("to_revision", sa.String(length=64), nullable=True),
+        sa.Column("news", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
             ["checkout_id"],
             ["checkouts.id"],
@@ -127,6 +128,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'queued'"),
     )
     op.create_index("jobs_finished", "jobs", ["finished_at"], unique=False)
+    op.create_index(
+        "jobs_news",
+        "jobs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("news"),
+        postgresql_where=sa.text("news"),
+    )
     op.create_index("jobs_of_checkout", "jobs", ["checkout_id", "id"], unique=False)
     op.create_index(
         "jobs_one_queued",
@@ -193,4 +202,37 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempts.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("attempt_id", "seq"),
+    )
+    op.create_table(
+        "reports",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("checkout_id", sa.Integer(), nullable=False),
+        sa.Column("reporter", sa.String(length=128), nullable=False),
+        sa.Column("place", sa.String(length=255), nullable=False),
+        sa.Column("revision", sa.String(length=64), nullable=True),
+        sa.Column("mark", sa.String(length=16), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.Float(), nullable=False),
+        sa.Column("due_at", sa.Float(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("result", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["checkout_id"], ["checkouts.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("reports_of_job", "reports", ["job_id"], unique=False)
+    op.create_index(
+        "reports_of_commit", "reports", ["checkout_id", "revision", "reporter"], unique=False
+    )
+    op.create_index(
+        "reports_owed",
+        "reports",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("result = 'owed'"),
+        postgresql_where=sa.text("result = 'owed'"),
     )
