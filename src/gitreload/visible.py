@@ -24,6 +24,12 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def legible(text: str) -> str:
+    """`text` as `visible` has it, but its lines and tabs stay."""
+    lines = text.split("\n")
+    return "\n".join("\t".join(visible(cell) for cell in line.split("\t")) for line in lines)
+
+
 def quoted(text: str) -> str:
     """`text` as `visible` has it, as one word to paste into a shell."""
     return visible(shlex.quote(text))

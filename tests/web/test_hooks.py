@@ -29,6 +29,8 @@ from helpers import Remote, counts, wait_until
 from .conftest import ELSEWHERE, LOOPBACK, Site, a_chunk, on_a_socket
 
 ROUTES = ["/", "/gitreload", "/update", "/gitreload/", "/update/"]
+# Where edx-sysadmin takes deliveries.
+OF_SYSADMIN = ["/sysadmin/api/gitreload", "/sysadmin/api/gitreload/"]
 SECRETS_OWN_TEXT = SECRET.decode()
 
 
@@ -312,9 +314,8 @@ class TestUnsigned:
 
 
 def test_each_route_has_its_action(unsigned: Site, remote: Remote) -> None:
-    for path, action in zip(
-        ROUTES, ["import", "import", "update", "import", "update"], strict=True
-    ):
+    actions = ["import", "import", "update", "import", "update"]
+    for path, action in zip([*ROUTES, *OF_SYSADMIN], [*actions, "import", "import"], strict=True):
         answer = unsigned.push(remote.url, None, path=path)
         assert answer.body["msg"].startswith((action, f"queued {action}"))
 

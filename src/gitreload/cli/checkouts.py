@@ -8,18 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitreload.cli import output
-from gitreload.cli.output import (
-    Brief,
-    Json,
-    held_because,
-    short,
-    state_of,
-    url,
-    when_in_table,
-    zoned,
-)
+from gitreload.cli.output import Brief, Json, held_because, short, url, when_in_table, zoned
 from gitreload.cli.state import ledger_exists, load_settings, open_ledger
 from gitreload.model import Checkout, GitreloadError
+from gitreload.telling import state_of
 
 if TYPE_CHECKING:
     from gitreload.checkouts import Checkouts

@@ -15,9 +15,10 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.arguments import LIMIT, one_of, row_number
 from gitreload.cli.errors import UsageError
-from gitreload.cli.output import Brief, Json, moved, say, when, when_in_table, zoned
+from gitreload.cli.output import Brief, Json, moved, say, when_in_table, zoned
 from gitreload.cli.state import existing_ledger, ledger_exists, load_settings, open_ledger
 from gitreload.model import GitreloadError, Outcome
+from gitreload.telling import when
 
 if TYPE_CHECKING:
     from gitreload.config import Settings

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from gitreload.cli.output import next_try, say, waits_for_next_try, when, write
+from gitreload.cli.output import next_try, say, write
 from gitreload.ledger import Ledger
 from gitreload.model import Attempt, GitreloadError, Job
+from gitreload.telling import waits_for_next_try, when
 
 POLL_SECONDS = 0.2
 

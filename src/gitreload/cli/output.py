@@ -17,8 +17,9 @@ from unicodedata import combining, east_asian_width
 
 import typer
 
-from gitreload.model import Job, State
-from gitreload.visible import visible
+from gitreload.model import Job
+from gitreload.telling import when
+from gitreload.visible import legible, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,18 +83,18 @@ _WIDE, _NARROW = _Layout(20, 2), _Layout(12, 1)
 
 def say(text: str) -> None:
     """A line, or several, on stdout; tabs and line ends are all that acts on the terminal."""
-    print(_shown(text))  # noqa: T201 - this is what prints
+    print(legible(text))  # noqa: T201 - this is what prints
 
 
 def note(text: str) -> None:
     """A remark that is no part of the answer, on stderr."""
     sys.stdout.flush()
-    print(_shown(text), file=sys.stderr)  # noqa: T201
+    print(legible(text), file=sys.stderr)  # noqa: T201
 
 
 def write(text: str) -> None:
     """A piece of text as it is, which may end in the middle of a line."""
-    sys.stdout.write(_shown(text))
+    sys.stdout.write(legible(text))
     sys.stdout.flush()
 
 
@@ -200,13 +201,6 @@ def _width(text: str) -> int:
     )
 
 
-def when(seconds: float | None) -> str:
-    """Local time with its offset, to the second; "" for None."""
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(" ", "seconds")
-
-
 def when_in_table(seconds: float | None) -> str:
     """Local time by the offset that `zoned` puts into the column's head; "" for None."""
     if seconds is None:
@@ -223,14 +217,6 @@ def zoned(head: str) -> str:
 def _now() -> datetime:
     """Now, with the fixed offset that local time has now."""
     return datetime.now(UTC).astimezone()
-
-
-def took(start: float | None, end: float | None) -> str:
-    """How long something took, such as "1.2 s" or "12 min"; "" where it did not."""
-    if start is None or end is None:
-        return ""
-    seconds = end - start
-    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def short(revision: str | None) -> str:
@@ -252,19 +238,6 @@ def url(remote: str | None) -> str:
     return Brief(masked, masked.rpartition("://")[2])
 
 
-def state_of(job: Job) -> str:
-    """The state, and whether the job failed before, waits for its checkout's release, or did
-    nothing as nothing had changed.
-    """
-    if job.held:
-        return f"{job.state}, held"
-    if job.failing:
-        return f"{job.state}, failing"
-    if job.skipped is not None:
-        return f"{job.state}, skipped"
-    return f"{job.state}, try {job.tries + 1}" if waits_for_next_try(job) else job.state.value
-
-
 def held_because(directory: str, *, by_configuration: bool) -> str:
     """That a checkout is held, and what ends it."""
     if by_configuration:
@@ -275,17 +248,7 @@ def held_because(directory: str, *, by_configuration: bool) -> str:
     return f"{directory} is held: `gitreload release {directory}` lets its jobs run"
 
 
-def waits_for_next_try(job: Job) -> bool:
-    """Whether its last attempt failed for a cause that may pass by itself."""
-    return job.state is State.QUEUED and job.tries > 0
-
-
 def next_try(job: Job) -> str:
     """When such a job is tried again, as a piece of a sentence."""
     seconds = max(0.0, job.due_at - time.time())
     return f"job {job.id} is tried again at {when(job.due_at)}, in {seconds:.0f} s"
-
-
-def _shown(text: str) -> str:
-    lines = text.split("\n")
-    return "\n".join("\t".join(visible(cell) for cell in line.split("\t")) for line in lines)

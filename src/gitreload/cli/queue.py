@@ -9,18 +9,7 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.arguments import LIMIT, JobNumber, one_of
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import (
-    Brief,
-    Json,
-    held_because,
-    moved,
-    say,
-    state_of,
-    took,
-    when,
-    when_in_table,
-    zoned,
-)
+from gitreload.cli.output import Brief, Json, held_because, moved, say, when_in_table, zoned
 from gitreload.cli.state import (
     existing_ledger,
     find_job,
@@ -29,6 +18,7 @@ from gitreload.cli.state import (
     open_ledger,
 )
 from gitreload.model import Action, Attempt, GitreloadError, Job, State
+from gitreload.telling import asked, state_of, took, when
 
 if TYPE_CHECKING:
     from gitreload.ledger import Ledger, LinkedDelivery
@@ -134,7 +124,7 @@ def _show_job(job: Job) -> None:
     output.facts(
         [
             ("job", str(job.id)),
-            ("action", _asked(job)),
+            ("action", asked(job)),
             ("checkout", f"{job.directory} ({job.path})"),
             ("remote", job.origin),
             ("state", state_of(job)),
@@ -151,12 +141,6 @@ def _show_job(job: Job) -> None:
             ("skipped", job.skipped),
         ]
     )
-
-
-def _asked(job: Job) -> str:
-    if job.only_after:
-        return "AFTER alone"
-    return f"{job.action}, forced" if job.force else job.action
 
 
 def _show_deliveries(deliveries: list[LinkedDelivery]) -> None:

@@ -10,18 +10,10 @@ import typer
 from gitreload.cli import output
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.errors import FAILED, UsageError
-from gitreload.cli.output import (
-    Json,
-    held_because,
-    moved,
-    next_try,
-    note,
-    say,
-    state_of,
-    waits_for_next_try,
-)
+from gitreload.cli.output import Json, held_because, moved, next_try, note, say
 from gitreload.cli.state import open_ledger
 from gitreload.model import Action, Checkout, GitreloadError, Job, Outcome, Reason, State
+from gitreload.telling import state_of, waits_for_next_try
 
 if TYPE_CHECKING:
     from gitreload.cli.follow import Logs

@@ -60,7 +60,8 @@ NO_MORE = Done()
 
 def job_query() -> Select[Any]:
     """Every job with what its checkout tells of it."""
-    of_checkout = (checkouts.c.directory, checkouts.c.path, checkouts.c.origin, checkouts.c.held)
+    names = ("directory", "path", "origin", "held", "follows")
+    of_checkout = [checkouts.c[name] for name in names]
     return select(jobs, *of_checkout).join(checkouts, checkouts.c.id == jobs.c.checkout_id)
 
 
@@ -91,6 +92,7 @@ def job_of(row: Row[Any]) -> Job:
         held=row.held and row.state == State.QUEUED.value and not row.only_after,
         only_after=row.only_after,
         skipped=row.skipped,
+        follows=row.follows,
     )
 
 

@@ -1,25 +1,28 @@
-"""The ASGI application: webhook routes, the queue, and whether all is well."""
+"""The ASGI application: webhook routes, the queue, jobs' pages, and whether all is well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from gitreload import __version__
-from gitreload.model import Action, GitreloadError, Job
+from gitreload.model import Action
 from gitreload.runtime import Runtime
-from gitreload.web.answers import RETRY_AFTER_SECONDS
 from gitreload.web.hooks import Hooks
-from gitreload.web.peers import may_read, restore_peer
+from gitreload.web.pages import add_pages
+from gitreload.web.peers import restore_peer
 
-HOOKS = {"/": Action.IMPORT, "/gitreload": Action.IMPORT, "/update": Action.UPDATE}
-READING = ["GET", "HEAD"]
+HOOKS = {
+    "/": Action.IMPORT,
+    "/gitreload": Action.IMPORT,
+    "/update": Action.UPDATE,
+    # The address of edx-sysadmin's webhook, for hooks that lead there (edx_sysadmin/urls.py,
+    # api/urls.py): https://github.com/mitodl/open-edx-plugins/tree/main/src/edx_sysadmin
+    "/sysadmin/api/gitreload": Action.IMPORT,
+}
 
 
 def build(
@@ -40,35 +43,7 @@ def build(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-
-    @app.get("/")
-    async def start_page() -> RedirectResponse:
-        return RedirectResponse("/queue")
-
-    @app.api_route("/queue", methods=READING)
-    def queue(request: Request) -> JSONResponse:
-        try:
-            found = runtime()
-            refused = _refuse_reader(request, found)
-            if refused is not None:
-                return refused
-            jobs = _ledger_jobs(found)
-        except GitreloadError as error:
-            return _unavailable(str(error))
-        return JSONResponse({"queue_length": len(jobs), "queue": [_shown(job) for job in jobs]})
-
-    @app.api_route("/healthz", methods=READING)
-    async def healthz() -> JSONResponse:
-        return JSONResponse({"status": "ok", "version": __version__})
-
-    @app.api_route("/readyz", methods=READING)
-    def readyz() -> JSONResponse:
-        try:
-            runtime().ready()
-        except GitreloadError as error:
-            return _unavailable(str(error))
-        return JSONResponse({"status": "ready"})
-
+    add_pages(app, runtime)
     # Behind the pages: a route takes all methods, so that every answer of a hook is JSON.
     hooks = {path: Hooks(action, runtime, begun or runtime) for path, action in HOOKS.items()}
     for path, hook in hooks.items():
@@ -95,45 +70,3 @@ class _DeliveriesFirst:
         delivered = scope["type"] == "http" and scope["method"] == "POST"
         hook = self._hooks.get(scope["path"]) if delivered else None
         await (hook or self._app)(scope, receive, send)
-
-
-def _ledger_jobs(runtime: Runtime) -> list[Job]:
-    if runtime.ledger is None:
-        raise GitreloadError(f"the ledger is not open yet: {runtime.trouble}")
-    return runtime.ledger.unfinished()
-
-
-def _shown(job: Job) -> dict[str, Any]:
-    return {
-        "repo_name": job.directory,
-        "repo_url": job.origin,
-        "action": job.action.queue_name,
-        "state": job.state.value,
-        "job": job.id,
-        "queued_at": datetime.fromtimestamp(job.queued_at, UTC).isoformat(timespec="milliseconds"),
-    }
-
-
-def _refuse_reader(request: Request, runtime: Runtime) -> JSONResponse | None:
-    users = runtime.authority.users
-    if may_read(request.scope, runtime.config.settings, users):
-        return None
-    message = (
-        "this page is for readers with the token: send `Authorization: Bearer <token>`, with the "
-        "content of the file `token` in gitreload's STATE_DIR"
-        f"{', or a user and password of BASIC_AUTH' if users else ''}"
-    )
-    return JSONResponse(
-        {"msg": message, "outcome": "refused", "delivery": None, "jobs": []},
-        status_code=401,
-        # A browser asks for a password where Basic comes first.
-        headers={"www-authenticate": 'Basic realm="gitreload", Bearer' if users else "Bearer"},
-    )
-
-
-def _unavailable(why: str) -> JSONResponse:
-    return JSONResponse(
-        {"status": "unavailable", "msg": why},
-        status_code=503,
-        headers={"retry-after": str(RETRY_AFTER_SECONDS)},
-    )
