@@ -391,9 +391,8 @@ def test_a_wrong_style_is_told_either_way(site: Site) -> None:
 
 
 def test_a_platform_without_the_command_is_told_what_to_install(site: Site) -> None:
-    site.platform.behave()
-    manage = site.platform.edx_platform / "edxapp/management.py"
-    manage.write_text(manage.read_text().replace('"git_add_course"', '"something_else"'))
+    commands = site.platform.edx_platform / "edxapp/commands.py"
+    commands.write_text(commands.read_text().replace('"git_add_course"', '"something_else"'))
     message = site.fails()
     assert "Unknown command: 'git_add_course' (exit 1)" in message
     assert "edx-sysadmin" in message

@@ -67,12 +67,8 @@ class Evidence:
                 self._losses.setdefault(pattern, sentence.format(*map(shown, found.groups())))
                 self._counts[pattern] += 1
 
-    def prove(self, expected: str, path: str, revision: str) -> None:
-        """Raise `PermanentError` unless `expected` was imported, whole, and from this checkout.
-
-        `path` is the checkout's resolved path, `revision` what is checked out there.
-        """
-        self._prove_source(path, revision)
+    def prove(self, expected: str) -> None:
+        """Raise `PermanentError` unless the course `expected` was imported, and whole."""
         for pattern in _LOSSES:
             if pattern in self._losses:
                 others = self._counts[pattern] - 1
@@ -91,7 +87,11 @@ class Evidence:
                 "the log of this job shows from where it read the course"
             )
 
-    def _prove_source(self, path: str, revision: str) -> None:
+    def prove_source(self, path: str, revision: str) -> None:
+        """Raise `PermanentError` where git_add_course says that it imported something else.
+
+        `path` is the checkout's resolved path, `revision` what is checked out there.
+        """
         if elsewhere := self._directories - {path}:
             raise PermanentError(
                 f"the platform imported what lies in {shown(min(elsewhere))}, not in {path}; its "

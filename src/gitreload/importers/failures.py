@@ -6,19 +6,13 @@ import re
 import signal
 from collections.abc import Mapping
 
+from gitreload.importers.tracebacks import reason
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.process import Completed
 from gitreload.remotes import mask
 from gitreload.visible import visible
 
 _LONGEST = 500
-
-# Django prints a CommandError in one line, argparse and optparse what they refuse; all exit with 1
-# or 2 (django/core/management/base.py and __init__.py).
-_TOLD = re.compile(r"(?:CommandError|Error|Unknown command|manage\.py[\w ]*: error): ")
-
-# Where a file is wrong, as Python tells it; a frame of a traceback goes on with its function.
-_SYNTAX_ERROR_AT = re.compile(r'\s+File "(.+)", line (\d+)')
 
 # The databases and queues of the platform, and the machine under them, as their clients say it.
 _PASSES_BY_ITSELF = re.compile(
@@ -62,7 +56,7 @@ def failure(
         # The kernel's out-of-memory killer and supervisors end processes that did nothing wrong.
         memory = "; perhaps memory ran out" if completed.signal == signal.SIGKILL else ""
         return TransientError(f"{command} was ended by {_signal_name(completed.signal)}{memory}")
-    told = _told(completed.output.decode("utf-8", "replace")) + (f": {detail}" if detail else "")
+    told = reason(completed.output.decode("utf-8", "replace")) + (f": {detail}" if detail else "")
     sentence = f"{shown(told)} (exit {completed.exit_code})"
     for pattern, advice in cures.items():
         if re.search(pattern, told):
@@ -76,23 +70,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # most real-time signals have none
         return f"signal {number}"
-
-
-def _told(output: str) -> str:
-    """The line that tells why: of an exception that nobody caught, or of an error told as such.
-
-    The last one counts: what was logged and survived comes before it.
-    """
-    lines = output.splitlines()
-    told, place, in_traceback = "", "", False
-    for line in lines:
-        if line.startswith("Traceback (most recent call last):"):
-            in_traceback, place = True, ""
-        elif in_traceback and (found := _SYNTAX_ERROR_AT.fullmatch(line)):
-            place = f" (in {found[1]}, line {found[2]})"
-        elif in_traceback and line.strip() and not line[0].isspace():
-            in_traceback, told = False, line + place
-        elif _TOLD.match(line):
-            told = line
-    last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-    return (told or last).strip()

@@ -83,7 +83,8 @@ class GitAddCourse:
                 detail=evidence.git_error,
             )
         if self._settings.evidence == "required":
-            evidence.prove(key, checkout.path, revision)
+            evidence.prove_source(checkout.path, revision)
+            evidence.prove(key)
         return Imported(key, self.settings_digest(checkout))
 
     def check(self) -> None:
