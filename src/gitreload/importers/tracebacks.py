@@ -37,8 +37,8 @@ _ASIDE = re.compile(r"Exception ignored |Exception in thread |Error in |--- Logg
 # What comes after the message of an exception: records of a log, and farewells.
 _NO_MESSAGE = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\[|"
-    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|Type |Sentry is attempting|Exception ignored |Error in |"
-    + "|".join(map(re.escape, (_TRACEBACK, *_CHAINED)))
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|Exception ignored |Error in |"
+    r"Type |Sentry is attempting|" + "|".join(map(re.escape, (_TRACEBACK, *_CHAINED)))
 )
 
 _MOST_LINES = 4

@@ -70,7 +70,7 @@ def build(target: Path, *, repodir: Path, python: str = sys.executable) -> Platf
     shutil.copytree(FILES, platform.edx_platform, ignore=shutil.ignore_patterns("__pycache__"))
     platform.modulestore.mkdir()
     settings = {"GIT_REPO_DIR": str(repodir), "MODULESTORE": str(platform.modulestore)}
-    (platform.edx_platform / "lms.json").write_text(json.dumps(settings))
+    (platform.edx_platform / "settings.json").write_text(json.dumps(settings))
     platform.behave()
     shim = platform.virtual_env / "bin/python"
     shim.parent.mkdir(parents=True)

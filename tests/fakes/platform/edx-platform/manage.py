@@ -1,24 +1,23 @@
-"""Starts as the platform's manage.py does: `manage.py lms --settings=NAME COMMAND…`."""
+"""Starts as the platform's manage.py does: `manage.py lms|cms --settings=NAME COMMAND…`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("system", choices=["lms"])
+    parser.add_argument("system", choices=["lms", "cms"])
     parser.add_argument("--settings", default="production")
     ours, theirs = parser.parse_known_args()
-    os.environ["DJANGO_SETTINGS_MODULE"] = f"lms.envs.{ours.settings}"
-    os.environ.setdefault("SERVICE_VARIANT", "lms")
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"{ours.system}.envs.{ours.settings}"
+    os.environ.setdefault("SERVICE_VARIANT", ours.system)
 
     from edxapp import behaviour, management  # as late as Django's
 
     behaviour.start()
-    management.execute([sys.argv[0], *theirs])
+    management.execute(ours.system, theirs)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ class Behaviour:
     `database_away`: connecting fails, as at the first query.
     `unsavable`: static files, by name, that the content store does not take.
     `broken_block`: the url_name of a block that does not import.
+    `imports`: what becomes of a course that was read: "it", "nothing", or the key of another one.
+    `meanwhile`: a command that somebody else runs in the course's directory during the import.
+    `follow_up_error`: what updating the outline and the search index fail with.
     `log_level`, `disable_loggers`: what dictConfig makes of the platform's own loggers.
     `start_seconds`, `import_seconds`: how long starting and the import proper take.
     `hold`: a path; the import waits between reading and writing as long as it exists.
@@ -46,6 +49,9 @@ class Behaviour:
     database_away: bool = False
     unsavable: tuple[str, ...] = ()
     broken_block: str | None = None
+    imports: str = "it"
+    meanwhile: tuple[str, ...] = ()
+    follow_up_error: str | None = None
     log_level: str = "INFO"
     disable_loggers: bool = False
     start_seconds: float = 0.0
@@ -70,9 +76,11 @@ def start() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def during_import() -> None:
-    """What happens between reading the OLX and writing it."""
+def during_import(directory: Path) -> None:
+    """What happens between reading the OLX in `directory` and writing it."""
     wanted = now()
+    if wanted.meanwhile:
+        subprocess.run(wanted.meanwhile, cwd=directory, check=True)
     for piece in wanted.output:
         os.write(1, piece.encode("latin-1"))
         time.sleep(0.02)

@@ -23,17 +23,33 @@ class BlockFailedToImport(Exception):  # noqa: N818 (the platform's name)
     __module__ = "xmodule.modulestore.xml_importer"
 
 
-def import_command(repos: str, name: str, revision: str) -> None:
+def import_command(
+    repos: str,
+    name: str,
+    revision: str | None,
+    *,
+    static: bool = True,
+    python_lib: str | None = "python_lib.zip",
+) -> None:
     """`manage.py cms import REPOS NAME`."""
     sys.stdout.write(f"Importing.  Data_dir={repos}, source_dirs={name}\n")
     course = xml.try_load_course(repos, name)
-    behaviour.during_import()
-    if course is None:
+    behaviour.during_import(Path(repos) / name)
+    imports = behaviour.now().imports
+    if course is None or imports == "nothing":
         return
+    if imports != "it":
+        course.key = imports
     try:
         _check_key(course.key)
     except DuplicateCourseError:
         return
+    if not static:
+        course.files = {
+            file: digest
+            for file, digest in course.files.items()
+            if not file.startswith("static/") or file == f"static/{python_lib}"
+        }
     with modulestore.alone(course.key):
         _import(course, Path(repos) / name, revision)
 
@@ -47,7 +63,7 @@ def _check_key(key: str) -> None:
         raise DuplicateCourseError
 
 
-def _import(course: xml.Course, path: Path, revision: str) -> None:
+def _import(course: xml.Course, path: Path, revision: str | None) -> None:
     log.debug("======> IMPORTING courselike %s", course.key)
     log.debug("course data_dir=%s", path.name)
     stored: dict[str, Any] = {
