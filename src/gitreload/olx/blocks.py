@@ -94,6 +94,9 @@ class Blocks:
         if document.encoding is not None:
             message = f"encoding={shown(document.encoding)!r} is not what it is read as; say UTF-8"
             self._findings.add(Finding(file, message, 1, 1, encoding_level))
+        if document.dtd is not None:
+            message = "names a DTD, which nothing reads; remove it"
+            self._findings.add(Finding(file, message, document.dtd, level="warning"))
         return document
 
     def _look(self, place: _Place) -> Iterator[_Place]:
@@ -168,6 +171,8 @@ class Blocks:
                 f"points here with <{shown(tag)}>",
                 "warning",
             )
+        if tag in CONTAINERS and _is_pointer(root) and _name(root) == name:
+            self._tell(inner, f"<{shown(tag)}> points to itself, so it is empty; write it here")
         yield from self._content(inner, name, tag)
 
     def _check_missing(self, place: _Place, name: str, file: str) -> None:
@@ -222,15 +227,15 @@ class Blocks:
     def _check_overlooked(self, place: _Place) -> None:
         """Warn of what looks like a pointer and is none."""
         element = place.element
-        if element.children or element.text or "filename" in element.attributes:
+        if element.children or element.filled or "filename" in element.attributes:
             return
         url_name = element.attributes.get("url_name")
         if url_name is None or element.tag not in POINTED_TO:
             return
         file = below(self._directory, f"{element.tag}/{url_name.replace(':', '/')}.xml")
-        if not self._tree.has(file):
-            return
         others = ", ".join(sorted(element.attributes.keys() - {"url_name", "org", "course"}))
+        if not others or not self._tree.has(file):
+            return
         # A course.xml that is none holds the whole course, which would then be empty.
         self._tell(
             place,
@@ -265,7 +270,7 @@ def _name(element: Element) -> str | None:
 
 
 def _is_pointer(element: Element) -> bool:
-    if element.children or element.text:
+    if element.children or element.filled:
         return False
     names = {"url_name" if name == "slug" else name for name in element.attributes}
     names.discard("xblock-family")

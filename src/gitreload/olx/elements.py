@@ -71,8 +71,8 @@ _ADVICE = {
 class Element:
     """An element, and where it stands: line and column count from 1.
 
-    `attributes` are without those in a namespace of their own. `text` tells of text other than
-    white space before its first child.
+    `attributes` are without those in a namespace of their own. `filled` tells of text other than
+    white space before its first child, or of children that were not kept.
     """
 
     tag: str
@@ -80,7 +80,7 @@ class Element:
     line: int
     column: int
     children: list[Element] = field(default_factory=list)
-    text: bool = False
+    filled: bool = False
 
     def broken(self, message: str) -> Broken:
         """What is wrong, at this place."""
@@ -89,10 +89,15 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file holds. `encoding` is what it says of itself where that is not UTF-8."""
+    """What a file holds.
+
+    `encoding` is what it says of itself where that is not UTF-8. `dtd` is the line where it names a
+    DTD outside of itself; nothing reads that.
+    """
 
     root: Element
     encoding: str | None
+    dtd: int | None
 
 
 def read(source: BinaryIO, leaves: Collection[str] | None = None) -> Document:
@@ -112,6 +117,7 @@ class _Reading:
         self._kept: list[Element] = []
         self._left = _MOST
         self._encoding: str | None = None
+        self._dtd: int | None = None
         self._before = b""
         self._parser = parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
         parser.StartElementHandler = self._start
@@ -119,6 +125,7 @@ class _Reading:
         parser.EntityDeclHandler = self._entity
         parser.SkippedEntityHandler = self._skipped
         parser.XmlDeclHandler = self._declaration
+        parser.StartDoctypeDeclHandler = self._doctype
 
     def read(self, source: BinaryIO) -> Document:
         chunk, length = b"", 0
@@ -135,7 +142,7 @@ class _Reading:
         except expat.ExpatError as error:
             raise self._explained(error, chunk, length) from error
         assert self._root is not None
-        return Document(self._root, self._encoding)
+        return Document(self._root, self._encoding, self._dtd)
 
     def _check_length(self, length: int) -> None:
         if length > _LONGEST:
@@ -161,7 +168,11 @@ class _Reading:
             return True
         if self._leaves is None or len(self._kept) < len(self._open):
             return False
-        return self._kept[-1].tag not in self._leaves
+        parent = self._kept[-1]
+        if parent.tag in self._leaves:
+            parent.filled = True
+            return False
+        return True
 
     def _keep(self, tag: str, attributes: dict[str, str], line: int) -> None:
         self._left -= 1
@@ -185,7 +196,7 @@ class _Reading:
 
     def _text(self, text: str) -> None:
         if not text.isspace():
-            self._kept[-1].text = True
+            self._kept[-1].filled = True
             self._parser.CharacterDataHandler = None
 
     def _entity(self, *_: object) -> None:
@@ -198,6 +209,10 @@ class _Reading:
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding is not None and encoding.lower() not in _SUBSETS_OF_UTF_8:
             self._encoding = encoding
+
+    def _doctype(self, _name: str, system: str | None, _public: str | None, _own: int) -> None:
+        if system is not None:
+            self._dtd = self._parser.CurrentLineNumber
 
     def _broken(self, message: str) -> Broken:
         return Broken(message, self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1)
@@ -233,6 +248,8 @@ def _invalid(window: bytes, place: int) -> str:
         return f"byte 0x{after[0]:02x} is not UTF-8; save the file as UTF-8"
     if character and (character < " " or character in "\ufffe\uffff"):
         return f"the character U+{ord(character):04X} may not occur in XML; remove it"
+    if before.endswith(b"<") and character == "/":
+        return "an end tag too many; remove it"
     for pattern, advice in _SLIPS.items():
         if re.search(pattern, before, re.DOTALL):
             return advice

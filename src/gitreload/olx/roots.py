@@ -72,7 +72,8 @@ def find_roots(tree: Tree, findings: Findings) -> list[Root]:
 
 def _candidates(tree: Tree) -> Iterator[Root]:
     seen = set()
-    for name in tree.files:
+    # One at the top that is no file is told of as such.
+    for name in (COURSE, *tree.files) if tree.has(COURSE) else tree.files:
         if posixpath.basename(name) != COURSE or (real := tree.real(name)) in seen:
             continue
         seen.add(real)

@@ -34,7 +34,9 @@ def read_object(source: BinaryIO) -> dict[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise Broken(f"not JSON: {error.msg}", error.lineno, error.colno) from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise Broken("nested too deep to be read") from error
+    except ValueError as error:  # a number of thousands of digits
         raise Broken(f"not JSON that can be read: {error}") from error
     if not isinstance(value, dict):
         place = place_after(text[: len(text) - len(text.lstrip())])
