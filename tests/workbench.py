@@ -90,10 +90,19 @@ class Bench:
         [(job, _)] = self.ledger.enqueue(checkouts, action, Reason.SYNC, force=force)
         return job
 
-    def push(self, after: str) -> int:
-        push = Push("refs/heads/main", (self.remote.url,), after=after)
+    def push(
+        self,
+        after: str,
+        *,
+        before: str | None = None,
+        pusher: str | None = None,
+        action: Action = Action.UPDATE,
+    ) -> int:
+        push = Push(
+            "refs/heads/main", (self.remote.url,), before=before, after=after, pusher=pusher
+        )
         delivery = Delivery("github", "push", pushes=(push,))
-        arrival = Arrival(delivery, Action.UPDATE, self.now, None, (), b"{}")
+        arrival = Arrival(delivery, action, self.now, None, (), b"{}")
         [recorded] = self.ledger.record([Entry(arrival, (Target(self.checkout(), push),))])
         return recorded.jobs[0]
 

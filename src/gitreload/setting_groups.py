@@ -177,6 +177,12 @@ class RepoSettings(Group):
     course_key: types.CourseKey | None = Field(
         default=None, description="The course that an import must be of; another one is refused."
     )
+    ignore_pushers: tuple[types.Pattern, ...] = Field(
+        default=(), description="Further ones than those of the global `IGNORE_PUSHERS`."
+    )
+    ignore_commits: tuple[types.Pattern, ...] = Field(
+        default=(), description="Further ones than those of the global `IGNORE_COMMITS`."
+    )
     paths: tuple[types.Glob, ...] = Field(
         default=(),
         description="Only changes below these are published, imported and followed by `AFTER`; "

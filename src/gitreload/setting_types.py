@@ -228,6 +228,7 @@ Glob = Annotated[
         "relative to its top"
     ),
 ]
+Pattern = Annotated[Plain, Form('a text in which * and ? may stand for others, such as "studio-*"')]
 TagPattern = Annotated[
     Annotated[Plain, only(refs.is_pattern)] | None,
     Form('the name of a tag in which * and ? may stand, such as "v*", or null'),

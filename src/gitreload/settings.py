@@ -76,6 +76,16 @@ class Settings(Group):
         description="What proves an import: `required` = the platform's own record of it, "
         "`exit` = exit code 0 alone.",
     )
+    ignore_pushers: tuple[types.Pattern, ...] = Field(
+        default=(),
+        description="Whose pushes are not imported, as their forge calls them: those of Studio's "
+        "own exporter, say; see [loops](loops.md).",
+    )
+    ignore_commits: tuple[types.Pattern, ...] = Field(
+        default=(),
+        description="The first lines of commits that are not imported, such as `Export*from "
+        "Studio at *`; see [loops](loops.md).",
+    )
     git_add_course_style: Annotated[
         Literal["option", "positional"], Form('"option" or "positional"')
     ] = Field(

@@ -15,6 +15,7 @@ from gitreload.building import Build
 from gitreload.config import Settings
 from gitreload.importers import Importer
 from gitreload.ledger import Done, Ledger, Revisions
+from gitreload.loops import Loops
 from gitreload.model import (
     Action,
     Checkout,
@@ -220,12 +221,33 @@ class Work:
                 return
             if self._is_the_same(before, revision):
                 return
+        if before != revision and (why := self._bounces(revision)) is not None:
+            self._skip(why)
+            return
         key = importer.course_key(checkout)
         if key is not None and not self._ledger.take_exclusion(self._job, key):
             why = f"another checkout is importing the course {key} now"
             raise Postponed(why, EXCLUSION_SECONDS, self._job.lags)
         self._imported = importer.run(checkout, revision, self._runner)
         self._told.append(f"imported {self._imported.course_key}")
+
+    def _bounces(self, revision: str) -> str | None:
+        """Why an import would only give back what came from there; None where it would not."""
+        loops = Loops.of(self._settings, self._checkout.directory)
+        if loops is None or self._job.force:
+            return None
+        return loops.why(
+            revision,
+            self._ledger.settled(self._job),
+            self._ledger.deliveries(self._job.id),
+            lambda tip, since: git.subjects(
+                self._checkout,
+                self._runner,
+                tip,
+                since,
+                timeout=self._settings.git_timeout_seconds,
+            ),
+        )
 
     def _after(self, served: str, revision: str) -> str | None:
         """Run AFTER where it is owed, and say for what; `revision` is what was imported, if any.

@@ -16,6 +16,7 @@ from gitreload.git.errors import BranchGoneError, DamagedError, UntrustedError
 from gitreload.git.extent import WHOLE, Extent
 from gitreload.git.files import REVISION
 from gitreload.git.following import on_newest_tag
+from gitreload.git.messages import subjects
 from gitreload.git.paths import differ
 from gitreload.git.renaming import follow_renamed
 from gitreload.git.renewal import renew
@@ -37,6 +38,7 @@ __all__ = [
     "Updated",
     "check_version",
     "differ",
+    "subjects",
     "update",
     "write",
 ]

@@ -128,6 +128,11 @@ class Questions:
         with self.database.read() as connection:
             return views.imported(connection, job.checkout_id)
 
+    def settled(self, job: Job) -> str | None:
+        """Up to which revision nothing of the job's checkout is left to import."""
+        with self.database.read() as connection:
+            return views.settled(connection, job.checkout_id)
+
     def last_after(self, job: Job) -> LastAfter:
         """For what AFTER of the job's checkout succeeded last."""
         with self.database.read() as connection:

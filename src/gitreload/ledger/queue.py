@@ -155,6 +155,8 @@ def succeed(
     """End the job well, and keep on its checkout what was reached."""
     _finish(connection, job, State.SUCCEEDED, now, None, revisions, done.skipped)
     reached = _reached(job, revisions)
+    if job.action is Action.IMPORT and not job.only_after:
+        reached |= {"settled": revisions.after}
     if done.imported is not None:
         reached |= after.imported(revisions.after, done.imported)
     if done.served is not None:

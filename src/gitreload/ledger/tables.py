@@ -57,6 +57,8 @@ checkouts = Table(
     Column("imported_revision", String(64)),
     Column("imported_settings", String(64)),
     Column("course_key", Text),
+    # The revision of the last import that came to its end, or was left out as of an exporter.
+    Column("settled", String(64)),
     # Its jobs wait until somebody releases it.
     Column("held", Boolean, nullable=False, server_default=text("false")),
     # What was served (or checked out) when AFTER succeeded last, and whether it is owed whatever

@@ -176,6 +176,13 @@ def imported(connection: Connection, checkout_id: int) -> tuple[str | None, str 
     return row.imported_revision, row.imported_settings
 
 
+def settled(connection: Connection, checkout_id: int) -> str | None:
+    """The revision of the checkout's last import that came to its end, or was left out."""
+    found = select(checkouts.c.settled).where(checkouts.c.id == checkout_id)
+    revision: str | None = connection.execute(found).scalar_one()
+    return revision
+
+
 def held(connection: Connection, checkout_id: int) -> bool:
     """Whether the jobs of the checkout have to wait for its release."""
     found = select(checkouts.c.held).where(checkouts.c.id == checkout_id)

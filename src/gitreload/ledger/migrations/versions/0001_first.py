@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("imported_revision", sa.String(length=64), nullable=True),
         sa.Column("imported_settings", sa.String(length=64), nullable=True),
         sa.Column("course_key", sa.Text(), nullable=True),
+        sa.Column("settled", sa.String(length=64), nullable=True),
         sa.Column("held", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("after_served", sa.String(length=80), nullable=True),
         sa.Column("after_owed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
