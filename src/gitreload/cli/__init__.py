@@ -28,6 +28,7 @@ from gitreload.cli import (
     settings,
     sync,
     trust,
+    validate,
 )
 from gitreload.cli.errors import Command, Commands
 
@@ -46,6 +47,7 @@ app.command(cls=Command)(add.add)
 app.command(cls=Command)(remove.remove)
 app.command("list", cls=Command)(checkouts.list_checkouts)
 app.command(cls=Command)(check.check)
+app.command(cls=Command)(validate.validate)
 app.command(cls=Command)(queue.jobs)
 app.command(cls=Command)(queue.show)
 app.command(cls=Command)(queue.logs)
