@@ -180,16 +180,11 @@ def test_paths_keep_from_building(bench: Bench, site: Published) -> None:
     assert (site.link / "site/page").exists()
 
 
-def test_an_import_is_refused_before_anything_is_done(bench: Bench, site: Published) -> None:
+def test_what_is_imported_is_what_was_built(bench: Bench, site: Published) -> None:
     bench.sync()
-    job = bench.run()
-    assert job.state is State.FAILED
-    assert job.error == (
-        "fake imports the checkout itself, and not what BUILD makes of it: let the webhook of "
-        "course call /update, and use `gitreload sync --update course`; or take "
-        "REPOS.course.BUILD out"
-    )
-    assert site.served() is None
+    assert bench.run().state is State.SUCCEEDED
+    [source] = bench.importer.sources
+    assert source.folder == site.folder(source.revision)
 
 
 @needs_mount

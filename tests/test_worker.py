@@ -24,7 +24,7 @@ from gitreload.model import (
 from gitreload.process import MARKER, Runner, environment, proc
 from gitreload.recovery import recover
 from helpers import git, wait_until
-from workbench import KEY, Bench
+from workbench import COURSE, KEY, Bench
 
 
 def raises(error: Exception) -> Callable[[Runner], None]:
@@ -169,6 +169,7 @@ class TestImport:
         assert bench.importer.imported == []
 
     def test_two_checkouts_of_one_course_take_turns(self, bench: Bench) -> None:
+        bench.remote.commit({"course.xml": COURSE})
         bench.clone("copy")
         bench.sync("course")
         other = bench.sync("copy")

@@ -13,6 +13,8 @@ from pathlib import Path
 from gitreload import config
 from gitreload.attempt import Tools
 from gitreload.checkouts import Checkouts
+from gitreload.importers import Importer, Source
+from gitreload.importers.choice import Importers
 from gitreload.ledger import Arrival, Claimed, Entry, Ledger, Target
 from gitreload.model import Action, Attempt, Checkout, Delivery, Imported, Job, Push, Reason
 from gitreload.process import Runner
@@ -20,6 +22,7 @@ from gitreload.worker import Stops, Worker
 from helpers import Remote
 
 KEY = "Org/course/run"
+COURSE = '<course org="Org" course="course" url_name="run" display_name="Course"/>\n'
 
 
 @dataclass
@@ -30,7 +33,9 @@ class FakeImporter:
     settings: str = "digest"
     key: str | None = KEY
     imported: list[str] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     name: str = "fake"
+    needs_course: bool = False
 
     def check(self) -> None:
         """It is always there."""
@@ -38,13 +43,28 @@ class FakeImporter:
     def settings_digest(self, checkout: Checkout) -> str:
         return self.settings
 
-    def course_key(self, checkout: Checkout) -> str | None:
-        return self.key
+    def accept(self, source: Source) -> None:
+        """Takes everything."""
 
-    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
+    def run(self, source: Source, runner: Runner) -> Imported:
         self.action(runner)
-        self.imported.append(revision)
-        return Imported(self.key, self.settings)
+        self.imported.append(source.revision)
+        self.sources.append(source)
+        return Imported(source.course.key if source.course else self.key, self.settings)
+
+
+class OneImporter(Importers):
+    """Whatever is configured, `importer` imports everything."""
+
+    def __init__(self, importer: Importer) -> None:
+        self._one = importer
+
+    @property
+    def default(self) -> Importer:
+        return self._one
+
+    def of(self, checkout: Checkout) -> Importer:
+        return self._one
 
 
 class Bench:
@@ -72,7 +92,7 @@ class Bench:
         places = {"REPODIR": str(self.repodir), "STATE_DIR": str(self.ledger.state_dir)}
         file.write_text(json.dumps({**places, "REPOS": {"course": repo} if repo else {}}))
         loaded = config.load({"GITRELOAD_CONFIG": str(file), "HOME": str(self.folder)}, self.folder)
-        self.tools = Tools(loaded.settings, self.checkouts, self.importer)
+        self.tools = Tools(loaded.settings, self.checkouts, OneImporter(self.importer))
         return self.tools
 
     def clone(self, name: str) -> Path:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from gitreload import git, process
 from gitreload.checkouts import Checkouts
 from gitreload.config import Settings
-from gitreload.importers import Importer
+from gitreload.guard import GuardedError
+from gitreload.importers.choice import Importers
 from gitreload.ledger import Claimed, Done, Ledger, LedgerUnavailable, Revisions
 from gitreload.ledger.logs import AttemptLog
 from gitreload.model import Checkout, Group, PermanentError
@@ -26,7 +27,7 @@ class Tools:
 
     settings: Settings
     checkouts: Checkouts
-    importer: Importer
+    importers: Importers
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Run:
         """Do what the job is for. Raises what goes wrong."""
         checkout = self._checkout()
         work = Work(
-            *(self.job, checkout, self._ledger, self._tools.settings, self._tools.importer),
+            *(self.job, checkout, self._ledger, self._tools.settings),
+            self._tools.importers.of(checkout),
             *(self._runner, self._access),
         )
         try:
@@ -117,10 +119,11 @@ class Run:
             lambda: self._ledger.postpone(self._claimed, why, 0, self.job.lags),
         )
 
-    def failed(self, error: str) -> Ending:
+    def failed(self, error: PermanentError) -> Ending:
+        guarded = error.digest if isinstance(error, GuardedError) else None
         return Ending(
             f"failed: {error}",
-            lambda: self._ledger.fail(self._claimed, error, self._revisions),
+            lambda: self._ledger.fail(self._claimed, str(error), self._revisions, guarded),
             logging.ERROR,
         )
 

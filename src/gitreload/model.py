@@ -161,8 +161,9 @@ class Job:
     to be released. `force` runs an import even where nothing
     changed. `only_after` is one that runs AFTER for what is served, held or not, and nothing else.
     `error` is the last failure's sentence; `skipped` says why a job that succeeded had nothing to
-    do. `exclusion` is a key (a course key) that no two running jobs share. `follows` is what its
-    checkout followed when it was asked for something last, for people.
+    do, `guarded` is the digest of the losses that `GUARD` refused it for. `exclusion` is a key (a
+    course key) that no two running jobs share. `follows` is what its checkout followed when it was
+    asked for something last, for people.
     """
 
     id: int
@@ -191,6 +192,7 @@ class Job:
     only_after: bool = False
     skipped: str | None = None
     follows: str | None = None
+    guarded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from gitreload.checkouts import Checkouts
 from gitreload.engines import Engine
 from gitreload.engines.embedded import EmbeddedEngine
 from gitreload.housekeeping import Housekeeper
-from gitreload.importers.git_add_course import GitAddCourse
+from gitreload.importers.choice import Importers
 from gitreload.keeper import Keeper
 from gitreload.ledger import Ledger, LedgerUnavailable
 from gitreload.model import GitreloadError, PermanentError, TransientError
@@ -261,4 +261,4 @@ def _make_token(state_dir: Path) -> None:
 
 def make_tools(settings: config.Settings) -> Tools:
     """What receivers and workers need of the configuration."""
-    return Tools(settings, Checkouts.of(settings), GitAddCourse(settings))
+    return Tools(settings, Checkouts.of(settings), Importers(settings))

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gitreload import setting_importers as importers
 from gitreload import setting_types as types
 from gitreload.setting_forms import Between, Group, sentence
 from gitreload.setting_secrets import OptionalToken, SecretEntry, SigningKeysFile
@@ -174,6 +175,17 @@ class RepoSettings(Group):
     )
 
     # What is done with it.
+    importer: importers.Importer | None = Field(
+        default=None, description="What imports it; `null` for the global `IMPORTER`."
+    )
+    subdir: importers.Roots = Field(
+        default=(),
+        description="The directory of the repository that holds course.xml, or a list for several "
+        "courses; without it, they are found.",
+    )
+    guard: importers.Guard | None = Field(
+        default=None, description="As the global `GUARD`, which `null` stands for."
+    )
     course_key: types.CourseKey | None = Field(
         default=None, description="The course that an import must be of; another one is refused."
     )
@@ -240,10 +252,5 @@ class RepoSettings(Group):
             raise sentence(
                 "BUILD and PUBLISH.HARDLINKS exclude each other, as builds write files in place; "
                 "remove HARDLINKS"
-            )
-        if self.course_key is not None:
-            raise sentence(
-                "BUILD and COURSE_KEY exclude each other, as git_add_course imports the checkout "
-                "itself, not what is built; remove one of them"
             )
         return self

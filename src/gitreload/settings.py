@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field
 
+from gitreload import setting_importers as importers
 from gitreload import setting_types as types
 from gitreload.credentials import Secret
 from gitreload.setting_forms import AbsolutePath, Between, Form, Group, Start
@@ -68,6 +69,10 @@ class Settings(Group):
     subprocess_timeout_minutes: Annotated[float, Between(0.001, 10080)] = Field(
         default=60, description="How long an import may run before it is ended."
     )
+    importer: importers.Importer = Field(
+        default="git_add_course",
+        description="What imports courses.",
+    )
     importer_env: Mapping[types.VariableName, types.VariableValue] = Field(
         default={}, description="Further environment variables for the importer.", repr=False
     )
@@ -75,6 +80,12 @@ class Settings(Group):
         default="required",
         description="What proves an import: `required` = the platform's own record of it, "
         "`exit` = exit code 0 alone.",
+    )
+    guard: importers.Guard = Field(
+        default="report",
+        description="What becomes of an import that takes identifiers out of a course that was "
+        "imported before, with which learners lose their state: `report` them in its log, "
+        "`refuse` it until `gitreload approve`, or `off`.",
     )
     ignore_pushers: tuple[types.Pattern, ...] = Field(
         default=(),

@@ -90,7 +90,7 @@ def _tell_more(tools: Tools) -> None:
     else:
         _tell_checkouts(tools.settings, found)
     try:
-        tools.importer.check()
+        tools.importers.default.check()
     except GitreloadError as error:
         logger.warning("imports will fail until this is mended: %s", error)
 

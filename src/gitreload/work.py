@@ -14,6 +14,7 @@ from gitreload import git
 from gitreload.building import Build
 from gitreload.config import Settings
 from gitreload.importers import Importer
+from gitreload.importing import EXCLUSION_SECONDS, Import, TakenError
 from gitreload.ledger import Done, Ledger, Revisions
 from gitreload.loops import Loops
 from gitreload.model import (
@@ -32,8 +33,6 @@ from gitreload.steps import Step
 
 # A forge announces a push before all its replicas have it; after these waits its word stands.
 LAG_SECONDS = (3.0, 15.0)
-# How soon a job looks again whether the course key that another job imports to is free.
-EXCLUSION_SECONDS = 1.0
 
 
 class Postponed(Exception):  # noqa: N818 - nothing went wrong
@@ -76,7 +75,6 @@ class Work:
 
     def update(self) -> Revisions:
         """Bring the checkout to its tip; raises `Postponed` where the remote lags behind."""
-        self._check_importer()
         wanted, lags = self._job.wanted, self._job.lags
         may_lag = wanted is not None and lags < len(LAG_SECONDS)
         try:
@@ -100,15 +98,6 @@ class Work:
             why = f"the remote does not have {wanted} yet, as announced"
             raise Postponed(why, LAG_SECONDS[lags], lags + 1)
         return Revisions(updated.before, updated.after)
-
-    def _check_importer(self) -> None:
-        if self._build is not None and self._job.action is Action.IMPORT:
-            name = self._checkout.directory
-            raise PermanentError(
-                f"{self._importer.name} imports the checkout itself, and not what BUILD makes of "
-                f"it: let the webhook of {name} call /update, and use `gitreload sync --update "
-                f"{name}`; or take REPOS.{name}.BUILD out"
-            )
 
     def finish(self, revisions: Revisions) -> tuple[str, Done]:
         """What comes after the update; a line that tells of it, and what the ledger keeps.
@@ -224,12 +213,24 @@ class Work:
         if before != revision and (why := self._bounces(revision)) is not None:
             self._skip(why)
             return
-        key = importer.course_key(checkout)
-        if key is not None and not self._ledger.take_exclusion(self._job, key):
-            why = f"another checkout is importing the course {key} now"
-            raise Postponed(why, EXCLUSION_SECONDS, self._job.lags)
-        self._imported = importer.run(checkout, revision, self._runner)
-        self._told.append(f"imported {self._imported.course_key}")
+        done = Import(
+            *(self._job, checkout, self._ledger, self._settings, importer, self._runner),
+            folder=self._files(),
+            revision=revision,
+            previous=before,
+        )
+        try:
+            self._imported = done.run()
+        except TakenError as error:
+            raise Postponed(str(error), EXCLUSION_SECONDS, self._job.lags) from error
+        self._told.append(f"imported {self._imported.course_key or 'it'}")
+
+    def _files(self) -> Path:
+        """The directory with what is imported: the checkout, or what `BUILD` made of it."""
+        if self._build is None or self._published is None:
+            return Path(self._checkout.path)
+        served = self._published.served()
+        return Path(self._checkout.path) if served is None else self._published.folder(served)
 
     def _bounces(self, revision: str) -> str | None:
         """Why an import would only give back what came from there; None where it would not."""

@@ -117,7 +117,7 @@ class Worker:
             # Single jobs are stopped by hand only.
             return run.interrupted(str(error) if self._stops.stopping else BY_HAND)
         except PermanentError as error:
-            return run.failed(str(error))
+            return run.failed(error)
         except GitreloadError as error:
             # It may pass by itself: the remote, the machine, or the ledger's disk.
             return self._again(run, str(error))

@@ -14,8 +14,19 @@ from typing import Any
 import pytest
 
 from fakes import course, platform
+from gitreload import olx
+from gitreload.importers import Source
 from gitreload.importers.git_add_course import GitAddCourse
-from gitreload.model import Checkout, Imported, PermanentError, TransientError
+from gitreload.model import (
+    Action,
+    Checkout,
+    Imported,
+    Job,
+    PermanentError,
+    Reason,
+    State,
+    TransientError,
+)
 from gitreload.process import Runner
 from gitreload.settings import Settings
 from helpers import Remote, git, wait_until
@@ -59,7 +70,33 @@ class Site:
         return GitAddCourse(Settings.model_validate({**self.platform.keys(), **given}))
 
     def run(self, **keys: Any) -> Imported:
-        return self.importer(**keys).run(self.checkout, self.revision, Runner(log=self.log.append))
+        """As a job does, but whatever the precheck finds: the platform is to stumble over it."""
+        importer = self.importer(**keys)
+        importer.check()
+        source = self.source(**keys)
+        importer.accept(source)
+        return importer.run(source, Runner(log=self.log.append))
+
+    def source(self, revision: str | None = None, **keys: Any) -> Source:
+        repo = keys.get("REPOS", {}).get(self.directory, {})
+        report = olx.examine(self.path, (), repo.get("COURSE_KEY"))
+        if not report.courses:
+            raise PermanentError(str(report.errors[0]))
+        job = Job(
+            1,
+            1,
+            self.directory,
+            str(self.path),
+            None,
+            Action.IMPORT,
+            State.RUNNING,
+            Reason.PUSH,
+            0,
+            0,
+        )
+        return Source(
+            job, self.checkout, self.path, revision or self.revision, course=report.courses[0]
+        )
 
     def change(self, **files: str) -> None:
         """Commit and check out changed files, named with `__` for `/` and `_` for `.`."""
@@ -246,9 +283,8 @@ def test_a_checkout_in_a_subdirectory_is_imported_under_its_name_at_the_top(site
 def test_a_course_xml_that_names_no_course_is_refused(site: Site) -> None:
     (site.path / "course.xml").write_text('<course org="Brook"/>')
     assert "course.xml:1:1: <course> has no course" in site.fails()
-    assert site.importer().course_key(site.checkout) is None
     (site.path / "course.xml").unlink()
-    assert "there is no course.xml in" in site.fails()
+    assert "course.xml: does not exist" in site.fails()
     assert site.platform.journal() == []
 
 
@@ -346,7 +382,7 @@ def test_an_import_from_another_directory_is_a_failure(site: Site, tmp_path: Pat
 
 def test_an_import_of_another_revision_is_a_failure(site: Site) -> None:
     with pytest.raises(PermanentError, match=f"imported the revision {site.revision}, not 0000"):
-        site.importer().run(site.checkout, "0" * 40, Runner(log=site.log.append))
+        site.importer().run(site.source("0" * 40), Runner(log=site.log.append))
 
 
 # Failures that the command tells, for good

@@ -14,6 +14,7 @@ from gitreload import config
 from gitreload.attempt import Tools
 from gitreload.checkouts import Checkouts
 from gitreload.git import Git, fetching
+from gitreload.importers import Source
 from gitreload.ledger import Arrival, Entry, Ledger, Target
 from gitreload.model import (
     Action,
@@ -29,6 +30,7 @@ from gitreload.process import Runner
 from gitreload.reconcile import Reconciler
 from gitreload.worker import Stops, Worker
 from helpers import Remote, git
+from workbench import OneImporter
 
 MINUTES = 360.0
 DAY = 86_400.0
@@ -41,6 +43,7 @@ class Courses:
     broken: set[str] = field(default_factory=set)
     imported: list[tuple[str, str]] = field(default_factory=list)
     name: str = "courses"
+    needs_course: bool = False
 
     def check(self) -> None:
         """It is always there."""
@@ -48,14 +51,15 @@ class Courses:
     def settings_digest(self, checkout: Checkout) -> str:
         return "digest"
 
-    def course_key(self, checkout: Checkout) -> str | None:
-        return checkout.directory
+    def accept(self, source: Source) -> None:
+        """Takes everything."""
 
-    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
-        self.imported.append((checkout.directory, revision))
-        if checkout.directory in self.broken:
+    def run(self, source: Source, runner: Runner) -> Imported:
+        directory = source.checkout.directory
+        self.imported.append((directory, source.revision))
+        if directory in self.broken:
             raise PermanentError("course.xml is missing")
-        return Imported(checkout.directory, "digest")
+        return Imported(directory, "digest")
 
 
 class Host:
@@ -85,7 +89,7 @@ class Host:
         }
         environ = {f"GITRELOAD_{key}": str(value) for key, value in keys.items()}
         settings = config.load(environ | {"HOME": str(self.folder)}, self.folder).settings
-        self.tools = Tools(settings, Checkouts.of(settings), self.importer)
+        self.tools = Tools(settings, Checkouts.of(settings), OneImporter(self.importer))
 
     def start(self) -> Reconciler:
         """Another process begins to reconcile, or this one again after a restart."""

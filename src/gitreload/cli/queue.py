@@ -261,6 +261,30 @@ def retry(number: JobNumber, as_json: Json = False) -> None:
         note_if_none(settings)
 
 
+def approve(number: JobNumber, as_json: Json = False) -> None:
+    """Import what GUARD refused, whatever learners lose by it."""
+    from gitreload.cli.workers import note_if_none, wake
+
+    settings = load_settings()
+    with existing_ledger(settings) as ledger:
+        job = find_job(ledger, number)
+        if job.guarded is None:
+            raise GitreloadError(
+                f"job {job.id} was not refused by GUARD, so there is nothing to approve; "
+                f"`gitreload show {job.id}` tells how it ended"
+            )
+        new = find_job(ledger, ledger.approve(job))
+    wake(settings)
+    if as_json:
+        output.print_json(new)
+    else:
+        say(
+            f"approved; queued {new.action} of {new.directory} as job {new.id}. If more is lost by "
+            "then than was told, that is refused again"
+        )
+    note_if_none(settings)
+
+
 def cancel(number: JobNumber, as_json: Json = False) -> None:
     """Take a job out of the queue, or stop its running attempt."""
     with existing_ledger(load_settings()) as ledger:

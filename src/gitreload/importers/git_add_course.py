@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from gitreload.git.settings import configuration
-from gitreload.importers import olx
+from gitreload.importers import Source, olx
 from gitreload.importers.evidence import Evidence
 from gitreload.importers.failures import failure
 from gitreload.model import Checkout, Imported, PermanentError, TransientError
@@ -33,6 +33,7 @@ class GitAddCourse:
     """The importer `git_add_course`."""
 
     name = "git_add_course"
+    needs_course = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -53,18 +54,30 @@ class GitAddCourse:
         ]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
-    def course_key(self, checkout: Checkout) -> str | None:
-        """See `Importer`."""
-        try:
-            return olx.course_key(Path(checkout.path))
-        except PermanentError:
-            return None
-
-    def run(self, checkout: Checkout, revision: str, runner: Runner) -> Imported:
-        """See `Importer`."""
-        self.check()
+    def accept(self, source: Source) -> None:
+        """See `Importer`. The command imports the checkout itself, as it lies below REPODIR."""
+        checkout = source.checkout
+        if source.folder != Path(checkout.path):
+            name = checkout.directory
+            raise PermanentError(
+                f"git_add_course imports the checkout itself, and not what BUILD makes of it: set "
+                f'REPOS.{name}.IMPORTER to "cms_import", or take REPOS.{name}.BUILD out'
+            )
+        if source.course is None or source.course.root != ".":
+            raise PermanentError(
+                f"git_add_course needs course.xml at the top of the repository, and that of "
+                f"{checkout.directory} has it in {source.root.relative_to(source.folder)}: set "
+                f'REPOS.{checkout.directory}.IMPORTER to "cms_import", or move the course up'
+            )
         self._check_checkout(checkout)
-        key = self._check_course(checkout)
+        if self._settings.evidence == "required":
+            olx.check_assets(source.root)
+
+    def run(self, source: Source, runner: Runner) -> Imported:
+        """See `Importer`."""
+        checkout = source.checkout
+        assert source.course is not None, "it was accepted"
+        key = source.course.key
         minutes = self._settings.subprocess_timeout_minutes
         evidence = Evidence()
         completed = runner.run(
@@ -83,7 +96,7 @@ class GitAddCourse:
                 detail=evidence.git_error,
             )
         if self._settings.evidence == "required":
-            evidence.prove_source(checkout.path, revision)
+            evidence.prove_source(checkout.path, source.revision)
             evidence.prove(key)
         return Imported(key, self.settings_digest(checkout))
 
@@ -123,20 +136,6 @@ class GitAddCourse:
                 f"https:, git: or file:, and that of {checkout.directory} does not; "
                 f"run: git -C {checkout.path} remote set-url origin URL.git"
             )
-
-    def _check_course(self, checkout: Checkout) -> str:
-        """The course that must come of it."""
-        path = Path(checkout.path)
-        key = olx.course_key(path)
-        wanted = self._settings.repo(checkout.directory).course_key
-        if wanted is not None and olx.normal_key(wanted) != key:
-            raise PermanentError(
-                f"course.xml names the course {key}, but COURSE_KEY of {checkout.directory} is "
-                f"{olx.normal_key(wanted)}; correct whichever is wrong"
-            )
-        if self._settings.evidence == "required":
-            olx.check_assets(path)
-        return key
 
     def _arguments(self, checkout: Checkout) -> list[str]:
         settings = self._settings

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from gitreload.ledger import (
     after,
     claiming,
+    courses,
     history,
     logs,
     migrate,
@@ -30,6 +31,7 @@ from gitreload.ledger import (
 )
 from gitreload.ledger.after import LastAfter
 from gitreload.ledger.claiming import Claimed
+from gitreload.ledger.courses import KnownCourse
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
 from gitreload.ledger.questions import Questions
 from gitreload.ledger.queue import BY_HAND, NO_MORE, Done, Revisions
@@ -61,6 +63,7 @@ __all__ = [
     "Draft",
     "Entry",
     "Kept",
+    "KnownCourse",
     "LastAfter",
     "Ledger",
     "LedgerUnavailable",
@@ -138,6 +141,12 @@ class Ledger(Questions):
             if new != job.id:
                 queue.link_deliveries(recorder.connection, job.id, new)
         return new
+
+    def approve(self, job: Job) -> int:
+        """Let the next import lose what the job was refused for, and queue that; its id."""
+        with self.database.write() as connection:
+            courses.approve(connection, job)
+        return self.retry(job)
 
     def replay(self, delivery: Received, targets: Sequence[Target]) -> list[tuple[int, Outcome]]:
         """Queue its action for these checkouts, whatever it brought about before; as `enqueue`."""
@@ -267,6 +276,11 @@ class Ledger(Questions):
         with self.database.write(durable=False) as connection:
             return claiming.take_exclusion(connection, job, key)
 
+    def keep_course(self, job: Job, course: KnownCourse) -> None:
+        """Note that the job has imported it, whatever becomes of the rest."""
+        with self.database.write() as connection:
+            courses.keep(connection, job.checkout_id, course)
+
     def owe_after(self, job: Job, revision: str, imported: Imported | None) -> None:
         """Note that all of the job but AFTER is done, `imported` too, for `revision`."""
         with self.database.write() as connection:
@@ -280,9 +294,15 @@ class Ledger(Questions):
         with self._ending(claimed, "succeeded", None, revisions) as connection:
             queue.succeed(connection, claimed.job, self.clock(), revisions, done)
 
-    def fail(self, claimed: Claimed, error: str, revisions: Revisions | None) -> None:
+    def fail(
+        self,
+        claimed: Claimed,
+        error: str,
+        revisions: Revisions | None,
+        guarded: str | None = None,
+    ) -> None:
         with self._ending(claimed, "failed", error, revisions) as connection:
-            queue.fail(connection, claimed.job, self.clock(), error, revisions)
+            queue.fail(connection, claimed.job, self.clock(), error, revisions, guarded)
 
     def try_again(
         self, claimed: Claimed, error: str, delay: float, tries: int, *, failing: bool

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from gitreload.ledger import after, claiming, logs, queue, received, reports, views
+from gitreload.ledger import after, claiming, courses, logs, queue, received, reports, views
 from gitreload.ledger.after import LastAfter
+from gitreload.ledger.courses import KnownCourse
 from gitreload.ledger.database import Database
 from gitreload.ledger.received import AskedFor, Kept, Received
 from gitreload.ledger.reports import Owed, Report
@@ -132,6 +133,16 @@ class Questions:
         """Up to which revision nothing of the job's checkout is left to import."""
         with self.database.read() as connection:
             return views.settled(connection, job.checkout_id)
+
+    def courses(self, job: Job) -> dict[str, KnownCourse]:
+        """What was imported from the job's checkout, by the courses' keys."""
+        with self.database.read() as connection:
+            return courses.known(connection, job.checkout_id)
+
+    def approved(self, job: Job) -> str | None:
+        """The digest of the losses that were approved last for the job's checkout."""
+        with self.database.read() as connection:
+            return courses.approved(connection, job.checkout_id)
 
     def last_after(self, job: Job) -> LastAfter:
         """For what AFTER of the job's checkout succeeded last."""

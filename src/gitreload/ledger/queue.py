@@ -93,6 +93,7 @@ def job_of(row: Row[Any]) -> Job:
         only_after=row.only_after,
         skipped=row.skipped,
         follows=row.follows,
+        guarded=row.guarded,
     )
 
 
@@ -165,9 +166,15 @@ def succeed(
 
 
 def fail(
-    connection: Connection, job: Job, now: float, error: str, revisions: Revisions | None
+    connection: Connection,
+    job: Job,
+    now: float,
+    error: str,
+    revisions: Revisions | None,
+    guarded: str | None,
 ) -> None:
-    _finish(connection, job, State.FAILED, now, error, revisions)
+    """End the job badly; `guarded` is the digest of what `GUARD` refused."""
+    _finish(connection, job, State.FAILED, now, error, revisions, guarded=guarded)
     _keep(connection, job, _reached(job, revisions))
 
 
@@ -329,12 +336,14 @@ def _finish(
     error: str | None,
     revisions: Revisions | None,
     skipped: str | None = None,
+    guarded: str | None = None,
 ) -> None:
     values: dict[str, Any] = {
         "state": state.value,
         "finished_at": now,
         "error": error,
         "skipped": skipped,
+        "guarded": guarded,
         "exclusion": None,
         "failing": False,
         "news": True,

@@ -59,6 +59,8 @@ checkouts = Table(
     Column("course_key", Text),
     # The revision of the last import that came to its end, or was left out as of an exporter.
     Column("settled", String(64)),
+    # What `GUARD` refused and somebody approved: the digest of those losses.
+    Column("approved", String(64)),
     # Its jobs wait until somebody releases it.
     Column("held", Boolean, nullable=False, server_default=text("false")),
     # What was served (or checked out) when AFTER succeeded last, and whether it is owed whatever
@@ -75,6 +77,18 @@ checkouts = Table(
     Column("missed_at", Float),
     UniqueConstraint("pool", "path"),
     sqlite_autoincrement=True,
+)
+
+# The courses that were imported from each checkout, of which revision and with which importer
+# settings. What the next is compared with are the identifiers of their blocks, one a line.
+courses = Table(
+    "courses",
+    metadata,
+    Column("checkout_id", ForeignKey("checkouts.id"), primary_key=True),
+    Column("course_key", String(255), primary_key=True),
+    Column("revision", String(64), nullable=False),
+    Column("settings", String(64), nullable=False),
+    Column("identifiers", Text, nullable=False),
 )
 
 # The bodies of deliveries that were recorded together, one after the other, compressed as one.
@@ -144,6 +158,8 @@ jobs = Table(
     Column("cancel", Boolean, nullable=False, server_default=text("false")),
     Column("error", Prose),
     Column("skipped", Prose),
+    # The digest of what `GUARD` refused.
+    Column("guarded", String(64)),
     Column("superseded_by", ForeignKey("jobs.id", ondelete="SET NULL")),
     Column("started_at", Float),
     Column("finished_at", Float),

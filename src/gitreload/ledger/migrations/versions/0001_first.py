@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("imported_settings", sa.String(length=64), nullable=True),
         sa.Column("course_key", sa.Text(), nullable=True),
         sa.Column("settled", sa.String(length=64), nullable=True),
+        sa.Column("approved", sa.String(length=64), nullable=True),
         sa.Column("held", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("after_served", sa.String(length=80), nullable=True),
         sa.Column("after_owed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
@@ -34,6 +35,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("pool", "path"),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "courses",
+        sa.Column("checkout_id", sa.Integer(), nullable=False),
+        sa.Column("course_key", sa.String(length=255), nullable=False),
+        sa.Column("revision", sa.String(length=64), nullable=False),
+        sa.Column("settings", sa.String(length=64), nullable=False),
+        sa.Column("identifiers", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["checkout_id"], ["checkouts.id"]),
+        sa.PrimaryKeyConstraint("checkout_id", "course_key"),
     )
     op.create_table(
         "bodies",
@@ -106,6 +117,7 @@ def upgrade() -> None:
         sa.Column("cancel", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("skipped", sa.Text(), nullable=True),
+        sa.Column("guarded", sa.String(length=64), nullable=True),
         sa.Column("superseded_by", sa.Integer(), nullable=True),
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=True),
