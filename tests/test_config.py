@@ -403,6 +403,8 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"TRUSTED_PROXIES": "unix"}, {}),
     ({"STANDARD_PATHS": {"ref": "a", "URLS": [], "PUSHES": "push", "EACH": "a..b"}}, {}),
     ({"STANDARD_PATHS": {"REF": None}}, {}),
+    ({"REPOS": {"a": {"COMMAND": ["make"]}}}, {}),
+    ({"REPOS": {"a": {"IMPORTER": "command"}}}, {}),
     ({"IGNORE_PUSHERS": ["", 1], "IGNORE_COMMITS": "Export*"}, {}),
     ({"STATE_DIR": "/srv/repos", "REPODIR": "/srv/repos"}, {}),
     ({"STATE_DIR": "/srv/repos/course/../state", "REPODIR": "/srv/repos"}, {}),

@@ -85,6 +85,7 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> C
     _refuse_state_among_checkouts(settings, origins)
     _refuse_unknown_webhooks(settings, origins)
     _refuse_links_in_the_way(settings, origins)
+    _refuse_idle_commands(settings, origins)
     warnings += _doubtful(settings, raw, origins)
     return Config(settings, raw.path, origins, tuple(visible(warning) for warning in warnings))
 
@@ -250,6 +251,22 @@ def _refuse_links_in_the_way(settings: Settings, origins: Mapping[str, str]) -> 
                     f"{taken}; set LINK to another place"
                 )
         links[directory] = link
+
+
+def _refuse_idle_commands(settings: Settings, origins: Mapping[str, str]) -> None:
+    for directory, repo in settings.repos.items():
+        importer = repo.importer or settings.importer
+        where = f"{origins['REPOS']}: REPOS.{directory}"
+        if repo.command and importer != "command":
+            raise ConfigError(
+                f"{where}.COMMAND is what the importer `command` runs, and {importer} imports "
+                f"{directory}; set its IMPORTER to command, or remove COMMAND"
+            )
+        if repo.importer == "command" and not repo.command:
+            raise ConfigError(
+                f"{where}.IMPORTER is command, and COMMAND is missing, which it runs: a list such "
+                'as ["/usr/local/bin/import-it"]'
+            )
 
 
 def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[str]:

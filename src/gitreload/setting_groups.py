@@ -178,6 +178,11 @@ class RepoSettings(Group):
     importer: importers.Importer | None = Field(
         default=None, description="What imports it; `null` for the global `IMPORTER`."
     )
+    command: types.Command = Field(
+        default=(),
+        description="What the importer `command` runs, as a list: see [around an update]"
+        "(around.md).",
+    )
     subdir: importers.Roots = Field(
         default=(),
         description="The directory of the repository that holds course.xml, or a list for several "

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from gitreload import setting_types as types
 from gitreload.setting_forms import Form, Plain, only
 
-Importer = Annotated[Literal["git_add_course"], Form('"git_add_course"')]
+Importer = Annotated[Literal["git_add_course", "command"], Form('"git_add_course" or "command"')]
 Guard = Annotated[Literal["report", "refuse", "off"], Form('"report", "refuse" or "off"')]
 
 

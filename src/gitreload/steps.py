@@ -18,7 +18,7 @@ class Step:
 
     `key` is that of the configuration, for messages; `fails` what its failure is called there.
     `served` is where readers find the checkout, `previous` the revision before, None for the first.
-    `seconds` is how long it may run.
+    `seconds` is how long it may run, `course` the key of the course that it is for, if any.
     """
 
     key: str
@@ -30,6 +30,7 @@ class Step:
     previous: str | None
     seconds: float
     fails: str = "failed for"
+    course: str | None = None
 
     def run(self, runner: Runner, folder: Path) -> None:
         """Run it in `folder`. Exit code 0 is success.
@@ -74,6 +75,8 @@ class Step:
             "REVISION": self.revision,
             "SERVED": str(self.served),
         }
+        if self.course is not None:
+            variables["COURSE"] = self.course
         return {f"GITRELOAD_JOB_{name}": value for name, value in variables.items()}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitreload.importers import Importer
+from gitreload.importers.command import Command
 from gitreload.importers.git_add_course import GitAddCourse
 from gitreload.model import Checkout
 from gitreload.settings import Settings
 
 _KINDS: Mapping[str, Callable[[Settings], Importer]] = {
     "git_add_course": GitAddCourse,
+    "command": Command,
 }
 
 
