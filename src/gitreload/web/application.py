@@ -46,11 +46,9 @@ def build(
     add_pages(app, runtime)
     # Behind the pages: a route takes all methods, so that every answer of a hook is JSON.
     hooks = {path: Hooks(action, runtime, begun or runtime) for path, action in HOOKS.items()}
-    for path, hook in hooks.items():
-        app.router.routes.append(Route(path, hook))
-        if path != "/":
-            # Settings pages of forges tend to collect a slash.
-            app.router.routes.append(Route(path + "/", hook))
+    # Settings pages of forges tend to collect a slash.
+    hooks |= {f"{path}/": hook for path, hook in hooks.items() if path != "/"}
+    app.router.routes += [Route(path, hook) for path, hook in hooks.items()]
     return _DeliveriesFirst(app, hooks)
 
 
