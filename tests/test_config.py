@@ -20,11 +20,18 @@ from gitreload.setting_groups import (
     RepoSettings,
     StandardPaths,
 )
+from gitreload.setting_importers import StudioSettings
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
 
 SECRET = "a-Secret-of-28-characters-ok"
+STUDIO = {
+    "URL": "https://studio.example",
+    "LMS_URL": "https://lms.example/",
+    "CLIENT_ID": "gitreload",
+    "CLIENT_SECRET": SECRET,
+}
 DOCS = Path(__file__).parent.parent / "docs/configuration.md"
 
 
@@ -232,6 +239,7 @@ class TestSecrets:
             BASIC_AUTH={"ada": SECRET, "bob": {"FILE": str(file)}},
             REPOS={"course": {"SECRETS": [SECRET]}},
             IMPORTER_ENV={"DB_PASSWORD": SECRET},
+            STUDIO=STUDIO,
         )
         assert [secret.read() for secret in loaded.settings.webhook_secrets] == [
             SECRET.encode(),
@@ -244,6 +252,7 @@ class TestSecrets:
         assert values["BASIC_AUTH"] == {"ada": "********", "bob": {"FILE": str(file)}}
         assert '"SECRETS": ["********"]' in json.dumps(values["REPOS"])
         assert values["IMPORTER_ENV"] == {"DB_PASSWORD": "********"}
+        assert values["STUDIO"] == {**STUDIO, "CLIENT_SECRET": "********"}
         assert json.loads(json.dumps(values)) == values
 
     @pytest.mark.parametrize(
@@ -274,6 +283,11 @@ class TestSecrets:
             ("GITHUB_TOKEN", [SECRET]),
             ("GITHUB_TOKEN", f"{SECRET} {SECRET}"),
             ("GITHUB_URL", f"https://ada:{SECRET}@host"),
+            ("STUDIO", f"https://ada:{SECRET}@host"),
+            ("STUDIO", {**STUDIO, "URL": f"https://ada:{SECRET}@host"}),
+            ("STUDIO", {**STUDIO, "CLIENT_SECRET": [SECRET]}),
+            ("STUDIO", {**STUDIO, "CLIENT_SECRET": f"{SECRET}\n{SECRET}"}),
+            ("REPOS", {"a": {"STUDIO": {**STUDIO, "CLIENT_SECRET": {"FIL": SECRET}}}}),
         ],
     )
     def test_are_not_in_errors(self, cwd: Path, key: str, value: object) -> None:
@@ -345,6 +359,11 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"EVIDENCE": "none", "GIT_ADD_COURSE_STYLE": None}, {}),
     ({"IMPORTER_ENV": {"A-B": "", "GITRELOAD_ATTEMPT": "", "C": 1, "D": "\0"}}, {}),
     ({"IMPORTER_ENV": "A=1"}, {}),
+    ({"STUDIO": "https://studio.example"}, {}),
+    ({"STUDIO": {"URL": "studio.example", "CLIENT_ID": "x"}}, {}),
+    ({"STUDIO": {"URL": "studio", "LMS_URL": 1, "CLIENT_ID": "", "CLIENT_SECRET": ""}}, {}),
+    ({"STUDIO": {**STUDIO, "LMS": "x"}, "REPOS": {"a": {"STUDIO": {**STUDIO, "KEY": 1}}}}, {}),
+    ({}, {"GITRELOAD_STUDIO": "https://studio.example"}),
     ({"WEBHOOK_SECRETS": "one"}, {}),
     ({"WEBHOOK_SECRETS": ["", " \n", "short", 1, None, {}, {"file": "x"}, {"FILE": 1}]}, {}),
     ({"WEBHOOK_SECRETS": [{"FILE": "none"}, {"FILE": "."}, {"FILE": "empty"}]}, {}),
@@ -517,9 +536,13 @@ def rows(model: type[Group]) -> list[str]:
     """The model's keys as the documentation has them."""
     schema = model.model_json_schema()["properties"]
     return [
-        f"| `{key}` | `{json.dumps(field['default'])}` | {field['description']} |"
+        f"| `{key}` | {default_of(field)} | {field['description']} |"
         for key, field in schema.items()
     ]
+
+
+def default_of(field: dict[str, Any]) -> str:
+    return f"`{json.dumps(field['default'])}`" if "default" in field else "required"
 
 
 def test_the_documentation_has_every_key_and_default() -> None:
@@ -527,7 +550,10 @@ def test_the_documentation_has_every_key_and_default() -> None:
     tables = [line for line in lines if line.startswith("| `")]
     assert tables == [
         row
-        for group in (Settings, RepoSettings, BuildSettings, PublishSettings, StandardPaths)
+        for group in (
+            *(Settings, RepoSettings, BuildSettings, PublishSettings, StandardPaths),
+            StudioSettings,
+        )
         for row in rows(group)
     ]
 

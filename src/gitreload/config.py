@@ -22,6 +22,7 @@ from gitreload.config_sources import ConfigError, Raw
 from gitreload.credentials import ADVISED, CURE
 from gitreload.setting_forms import Start
 from gitreload.setting_groups import RepoSettings
+from gitreload.setting_importers import STUDIO_KEYS
 from gitreload.settings import (
     BUILD_KEYS,
     KEYS,
@@ -49,7 +50,10 @@ __all__ = [
     "schema",
 ]
 
-SECRET_KEYS = ("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "GITHUB_TOKEN", "IMPORTER_ENV")
+SECRET_KEYS = (
+    *("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "GITHUB_TOKEN", "IMPORTER_ENV"),
+    "CLIENT_SECRET",
+)
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
     "ALSO_CLONE_REPOS": "clone the repository again by hand; every clone is kept current",
@@ -175,6 +179,7 @@ def _unknown(where: Sequence[int | str]) -> str:
         "PUBLISH": PUBLISH_KEYS,
         "BUILD": BUILD_KEYS,
         "STANDARD_PATHS": STANDARD_PATHS_KEYS,
+        "STUDIO": STUDIO_KEYS,
     }
     # A directory of REPOS may be called as a key is.
     outer = where[0] if len(where) < 4 else where[2]

@@ -141,6 +141,20 @@ class Token(Secret):
         return key if self._file is None else f"{key} in {self._file}"
 
 
+class ClientSecret(Secret):
+    """What an OAuth application proves itself with."""
+
+    @staticmethod
+    def fit(value: bytes, what: str) -> bytes:
+        """`value`, if it can be one; else raises `UnfitSecretError`."""
+        text = value.decode("utf-8", "replace")
+        if not text or not text.isprintable() or "\ufffd" in text:
+            raise UnfitSecretError(
+                f"{what} is no client secret: one line, as the page of the application showed it"
+            )
+        return value
+
+
 def _encoded(value: str) -> bytes:
     try:
         return value.encode()

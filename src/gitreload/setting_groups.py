@@ -200,6 +200,9 @@ class RepoSettings(Group):
     ignore_commits: tuple[types.Pattern, ...] = Field(
         default=(), description="Further ones than those of the global `IGNORE_COMMITS`."
     )
+    studio: importers.StudioSettings | None = Field(
+        default=None, description="As `STUDIO`, and whole, where it is another one."
+    )
     paths: tuple[types.Glob, ...] = Field(
         default=(),
         description="Only changes below these are published, imported and followed by `AFTER`; "

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from gitreload import signing_keys
-from gitreload.credentials import SHORTEST, Secret, Token, UnfitSecretError
+from gitreload.credentials import SHORTEST, ClientSecret, Secret, Token, UnfitSecretError
 from gitreload.github_app import GitHubApp
 from gitreload.setting_forms import Absolute, Form, as_path, sentence
 
@@ -24,6 +24,10 @@ _Secret = TypeVar("_Secret", bound=Secret)
 
 def _webhook_secret(value: object, info: ValidationInfo) -> Secret:
     return _secret(value, info, Secret)
+
+
+def _client_secret(value: object, info: ValidationInfo) -> ClientSecret:
+    return _secret(value, info, ClientSecret)
 
 
 def _secret(value: object, info: ValidationInfo, kind: type[_Secret]) -> _Secret:
@@ -120,6 +124,13 @@ SecretEntry = Annotated[
     PlainSerializer(Secret.masked),
     _SECRET_FORM,
     _secret_schema(SHORTEST),
+]
+ClientSecretEntry = Annotated[
+    ClientSecret,
+    PlainValidator(_client_secret),
+    PlainSerializer(Secret.masked),
+    _SECRET_FORM,
+    _secret_schema(1),
 ]
 OptionalToken = Annotated[
     Token | GitHubApp | None,

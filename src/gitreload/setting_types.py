@@ -160,6 +160,11 @@ OptionalPublicUrl = Annotated[
     Annotated[Plain, only(_is_public_url)] | None,
     Form('the address that forges reach, such as "https://hooks.example.org", or null'),
 ]
+SiteUrl = Annotated[
+    Plain,
+    only(_is_public_url),
+    Form('the address of a site, without a user, such as "https://studio.example.org"'),
+]
 GitHubUrl = Annotated[
     Plain,
     only(_is_github_url),

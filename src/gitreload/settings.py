@@ -23,6 +23,7 @@ from gitreload.setting_groups import (
     RepoSettings,
     StandardPaths,
 )
+from gitreload.setting_importers import StudioSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry
 
 
@@ -103,6 +104,11 @@ class Settings(Group):
         default="option",
         description="How `git_add_course` is told the directory: as an `option`, or `positional` "
         "for platforms before 2018.",
+    )
+    studio: StudioSettings | None = Field(
+        default=None,
+        description="The Studio that `studio` imports into, and as whom; see "
+        "[Importers](importers.md#studio).",
     )
     repodir: AbsolutePath = Field(
         default=Path("/mnt/data/repos"), description="The directory that holds the checkouts."
@@ -261,7 +267,10 @@ def kind(key: str) -> Literal["text", "scalar", "structure"]:
     annotation = Settings.model_fields[key.lower()].annotation
     if annotation in (int, float, bool):
         return "scalar"
-    if annotation is StandardPaths or get_origin(annotation) in (tuple, Mapping):
+    groups = [annotation, *get_args(annotation)]
+    if any(isinstance(each, type) and issubclass(each, Group) for each in groups):
+        return "structure"
+    if get_origin(annotation) in (tuple, Mapping):
         return "structure"
     return "text"
 

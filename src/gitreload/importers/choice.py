@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from gitreload.importers import Importer
 from gitreload.importers.command import Command
 from gitreload.importers.git_add_course import GitAddCourse
+from gitreload.importers.studio import Studio
 from gitreload.model import Checkout
 from gitreload.settings import Settings
 
 _KINDS: Mapping[str, Callable[[Settings], Importer]] = {
     "git_add_course": GitAddCourse,
+    "studio": Studio,
     "command": Command,
 }
 

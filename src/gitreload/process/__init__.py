@@ -158,6 +158,12 @@ class Runner:
             seconds=time.monotonic() - began,
         )
 
+    def pause(self, seconds: float = 0.0) -> None:
+        """Wait between steps that are no children; raises `Interrupted` once `stop` is set."""
+        stop = self._stop or threading.Event()
+        if stop.wait(seconds):
+            raise Interrupted("the attempt has to stop")
+
     def masked(self, text: str, more: Sequence[str] = ()) -> str:
         """`text` without secrets, also those in `more`, and without the credentials in URLs."""
         for secret in sorted((*self._secrets, *more), key=len, reverse=True):

@@ -1,0 +1,325 @@
+"""Imports into a stand-in for Studio, over real sockets, in all the ways that they may end."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import course
+from fakes.studio import CLIENT_SECRET, KEY, STEPS, StudioServer, studio
+from gitreload.importers import Source
+from gitreload.importers import studio as importer
+from gitreload.importers.studio import Studio
+from gitreload.model import (
+    Action,
+    Checkout,
+    Imported,
+    Interrupted,
+    Job,
+    PermanentError,
+    Reason,
+    State,
+    TransientError,
+)
+from gitreload.olx import Course
+from gitreload.process import Runner
+from gitreload.settings import Settings
+from helpers import wait_until
+from importers.studio_rows import ROWS, Row
+
+NAME = "MITx/6.001/2026"
+
+
+@dataclass
+class Site:
+    """A host with one course checked out, and a Studio elsewhere."""
+
+    server: StudioServer
+    folder: Path
+    log: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "repos/sicp"
+
+    @property
+    def source(self) -> Source:
+        checkout = Checkout("sicp", str(self.path), "x", frozenset(), "main", "main")
+        job = Job(
+            *(1, 1, "sicp", str(self.path), "x", Action.IMPORT, State.RUNNING, Reason.PUSH),
+            queued_at=0,
+            due_at=0,
+        )
+        return Source(job, checkout, self.path, "a" * 40, course=Course(".", NAME, frozenset()))
+
+    def importer(self, **keys: Any) -> Studio:
+        values = {
+            "REPODIR": str(self.folder / "repos"),
+            "STATE_DIR": str(self.folder / "state"),
+            "STUDIO": self.server.settings,
+        }
+        return Studio(Settings.model_validate(values | keys))
+
+    def run(self, made: Studio | None = None, **keys: Any) -> Imported:
+        made = made or self.importer(**keys)
+        made.accept(self.source)
+        return made.run(self.source, Runner(log=self.log.append, stop=self.stop))
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.path)): path.read_bytes()
+            for path in self.path.rglob("*")
+            if path.is_file()
+        }
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importer, "FIRST_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(importer, "LONGEST_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(importer, "PATIENCE_SECONDS", 0.1)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with studio() as server:
+        made = Site(server, tmp_path)
+        course.write_course(made.path, "MITx", "6.001")
+        yield made
+
+
+def test_the_course_in_studio_is_the_one_that_was_pushed(site: Site) -> None:
+    made = site.importer()
+    digest = made.settings_digest(site.source.checkout)
+    assert site.run(made) == Imported(NAME, digest)
+    assert site.server.courses == {KEY: site.files}
+    assert [line for line in site.log if line.startswith("Studio: ")] == [
+        f"Studio: {state}" for state in STEPS[1:]
+    ]
+    assert any(line.startswith("uploading 0.0 MiB for course-v1:MITx") for line in site.log)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_studio_answers(site: Site, row: Row) -> None:
+    row.arrange(site.server)
+    made = site.importer(SUBPROCESS_TIMEOUT_MINUTES=row.minutes)
+    if row.kind is None:
+        site.run(made)
+        return
+    with pytest.raises(row.kind, match=row.error) as failed:
+        site.run(made)
+    told = "\n".join([str(failed.value), *site.log])
+    for secret in (CLIENT_SECRET, *site.server.tokens):
+        assert secret not in told
+    assert all(
+        given is None or given[4:] in site.server.tokens for *_, given in site.server.requests
+    )
+
+
+def test_one_token_serves_many_imports(site: Site) -> None:
+    made = site.importer()
+    for _ in range(2):
+        site.run(made)
+    assert len(site.server.tokens) == 1
+
+
+def test_a_token_that_expires_is_renewed(site: Site) -> None:
+    made = site.importer()
+    site.run(made)
+    site.server.tokens = ["another"]  # as after the platform's keys are changed
+    site.run(made)
+    site.server.token_seconds = 30
+    site.server.tokens.clear()
+    site.run(made)
+    assert len(site.server.tokens) > 1
+
+
+def test_a_secret_in_a_file_may_be_changed(site: Site) -> None:
+    file = site.folder / "secret"
+    file.write_text("an-older-secret\n")
+    made = site.importer(STUDIO=site.server.settings | {"CLIENT_SECRET": {"FILE": str(file)}})
+    with pytest.raises(PermanentError, match="invalid_client"):
+        site.run(made)
+    file.write_text(f"{CLIENT_SECRET}\n")
+    site.run(made)
+
+
+def test_the_token_goes_nowhere_but_to_studio(site: Site) -> None:
+    """Neither with a redirect, nor where the API names addresses of others."""
+    site.server.error = "Error of ours"
+    with pytest.raises(PermanentError, match="Error of ours"):
+        site.run()
+    name = f"Import of {KEY} from {site.server.uploads[0].filename}"
+    with studio() as other:
+        foreign = [f"{other.url}/api/tasks/v0/artifacts/1/", f"{other.url}/", 5]
+        listed = json.dumps({"results": [{"name": name, "artifacts": foreign}]})
+        for answer in (
+            (307, "", {"Location": f"{other.url}/api/tasks/v0/tasks/"}),
+            (200, listed, {}),
+        ):
+            site.server.answers["GET /api/tasks/v0/tasks/"] = answer
+            with pytest.raises(PermanentError, match="does not tell why"):
+                site.run()
+        assert other.requests == []
+
+
+def test_studio_need_not_know_its_own_scheme(site: Site) -> None:
+    site.server.own_scheme, site.server.error = "https", "Error of ours"
+    with pytest.raises(PermanentError, match="Error of ours"):
+        site.run()
+
+
+def test_a_short_absence_of_studio_is_waited_for(site: Site) -> None:
+    site.server.held_at = "Updating"
+    poll = "GET /api/courses/v0/import/"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(site.run)
+        wait_until(lambda: "Studio: Updating" in site.log)
+        site.server.answers[poll] = (503, "restarting", {})
+        wait_until(lambda: any("restarting; asking again" in line for line in site.log))
+        site.server.answers.clear()
+        site.server.held_at = None
+        running.result()
+    assert len(site.server.uploads) == 1
+
+
+def test_it_stops_while_it_waits_and_the_next_attempt_goes_on_with_that_import(site: Site) -> None:
+    site.server.held_at = "Updating"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(site.run)
+        wait_until(lambda: "Studio: Updating" in site.log)
+        site.stop.set()
+        with pytest.raises(Interrupted):
+            running.result()
+        site.stop.clear()
+        running = pool.submit(site.run)
+        wait_until(lambda: any("by an earlier attempt; waiting" in line for line in site.log))
+        site.server.held_at = None
+        running.result()
+    assert len(site.server.uploads) == 1
+    site.run()
+    assert len(site.server.uploads) == 2
+
+
+def test_after_a_crash_another_course_is_uploaded_once_the_earlier_import_is_over(
+    site: Site,
+) -> None:
+    """Two at once would break each other."""
+    site.server.held_at = "Updating"
+    with pytest.raises(TransientError, match="did not end"):
+        site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
+    course.write_course(site.path, "MITx", "6.001", title="Another title")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(site.run)
+        wait_until(lambda: any("by an earlier attempt; waiting" in line for line in site.log))
+        site.server.held_at = None
+        running.result()
+    assert [task.state for task in site.server.uploads] == ["Succeeded", "Succeeded"]
+    assert site.server.courses == {KEY: site.files}
+
+
+def test_an_earlier_import_that_never_ends_is_waited_for_once(site: Site) -> None:
+    site.server.held_at = "Pending"
+    for _ in range(2):
+        with pytest.raises(TransientError, match="did not end"):
+            site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
+    site.server.uploads[0].state = "Failed"
+    site.server.held_at = None
+    site.log.clear()
+    site.run()
+    assert not any("by an earlier attempt" in line for line in site.log)
+
+
+def test_an_import_that_studio_lost_is_not_waited_for(site: Site) -> None:
+    site.server.answers["GET /api/courses/v0/import/"] = (500, "{}", {})
+    with pytest.raises(TransientError, match="has lost"):
+        site.run()
+    site.server.answers.clear()
+    site.server.tasks.clear()
+    site.log.clear()
+    site.run()
+    assert not any("by an earlier attempt" in line for line in site.log)
+
+
+def test_an_earlier_import_that_studio_forgot_is_uploaded_again(site: Site) -> None:
+    site.server.held_at = "Pending"
+    with pytest.raises(TransientError, match="did not end"):
+        site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
+    site.server.tasks.clear()
+    site.server.held_at = None
+    site.run()
+    assert "Studio does not know it any more" in site.log
+    assert len(site.server.uploads) == 1
+
+
+def test_it_stops_in_the_middle_of_the_upload(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Log(list[str]):
+        def append(self, line: str) -> None:
+            super().append(line)
+            if line.startswith("uploaded "):
+                site.stop.set()
+
+    site.log = Log()
+    monkeypatch.setattr(importer, "_PROGRESS_SECONDS", 0)
+    (site.path / "static/video.mp4").write_bytes(random.Random(1).randbytes(2**20))
+    with pytest.raises(Interrupted):
+        site.run()
+    wait_until(lambda: site.server.asked("POST /api/courses/v0/import/"))
+    assert site.server.uploads == []
+
+
+def test_progress_is_told_while_it_uploads(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importer, "_PROGRESS_SECONDS", 0)
+    (site.path / "static/video.mp4").write_bytes(random.Random(1).randbytes(2**20))
+    site.run()
+    told = [line for line in site.log if line.startswith("uploaded ")]
+    assert len(told) > 2
+    assert told[-1].startswith("uploaded 100 % of ")
+
+
+def test_without_studio_nothing_is_begun(site: Site) -> None:
+    with pytest.raises(PermanentError, match="sicp cannot be imported: STUDIO is not set"):
+        site.run(STUDIO=None)
+
+
+def test_a_checkout_may_have_a_studio_of_its_own(site: Site) -> None:
+    with studio() as other:
+        site.run(REPOS={"sicp": {"STUDIO": other.settings}})
+        assert (len(other.uploads), len(site.server.uploads)) == (1, 0)
+
+
+def test_the_digest_tells_another_studio_and_not_another_secret(site: Site) -> None:
+    def digest(**keys: str) -> str:
+        made = site.importer(STUDIO=site.server.settings | keys)
+        return made.settings_digest(site.source.checkout)
+
+    assert digest(CLIENT_SECRET="another-secret") == digest()
+    assert digest(URL="https://studio.example") != digest()
+
+
+def test_a_check_asks_studio_and_its_lms(site: Site) -> None:
+    site.importer().check()
+    assert site.server.asked("GET /heartbeat") == 2
+    site.server.answers["GET /heartbeat"] = (503, "{}", {})
+    with pytest.raises(TransientError, match="has troubles: it answers 503"):
+        site.importer().check()
+    gone = site.server.settings | {"URL": "http://127.0.0.1:1"}
+    with pytest.raises(TransientError, match=r"cannot be reached at http://127.0.0.1:1/heartbeat"):
+        site.importer(REPOS={"a": {"STUDIO": gone}}, STUDIO=None).check()
+    with pytest.raises(TransientError, match="STUDIO is not set"):
+        site.importer(STUDIO=None).check()
+
+
+def test_one_studio_that_is_away_does_not_keep_others_waiting(site: Site) -> None:
+    gone = site.server.settings | {"URL": "http://127.0.0.1:1"}
+    site.importer(REPOS={"a": {"STUDIO": gone}}).check()
