@@ -21,8 +21,9 @@ _LONGEST = 64 * 1024 * 1024
 # A tag with its attributes is held in memory as a whole.
 _LONGEST_TAG = 4 * 1024 * 1024
 _DEEPEST = 256
-# Each takes some 500 bytes.
-_MOST = 200_000
+# Each that is kept takes some 500 bytes.
+_MOST_KEPT = 200_000
+_MOST = 1_000_000
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 _SUBSETS_OF_UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
@@ -115,7 +116,7 @@ class _Reading:
         self._root: Element | None = None
         self._open: list[tuple[str, int]] = []
         self._kept: list[Element] = []
-        self._left = _MOST
+        self._kept_left, self._left = _MOST_KEPT, _MOST
         self._encoding: str | None = None
         self._dtd: int | None = None
         self._before = b""
@@ -158,9 +159,16 @@ class _Reading:
             )
         line = self._parser.CurrentLineNumber
         kept = self._keeps()
+        self._count(kept)
         self._open.append((tag, line))
         if kept:
             self._keep(tag, attributes, line)
+
+    def _count(self, kept: bool) -> None:
+        self._left -= 1
+        self._kept_left -= kept
+        if self._left < 0 or self._kept_left < 0:
+            raise self._broken("too many elements; divide the file")
 
     def _keeps(self) -> bool:
         """Whether the element that starts now is to be kept."""
@@ -175,9 +183,6 @@ class _Reading:
         return True
 
     def _keep(self, tag: str, attributes: dict[str, str], line: int) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise self._broken(f"more than {_MOST} elements; divide the file")
         if " " in "".join(attributes):
             attributes = {name: value for name, value in attributes.items() if " " not in name}
         element = Element(tag, attributes, line, self._parser.CurrentColumnNumber + 1)

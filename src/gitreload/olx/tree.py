@@ -13,8 +13,10 @@ from gitreload.olx.findings import Broken, Findings
 from gitreload.olx.report import Finding
 from gitreload.visible import shown
 
-# Of courses, the largest have some ten thousand files.
-MOST = 200_000
+# The largest courses have some ten thousand files.
+MOST = 100_000
+_DEEPEST = 50
+_LARGEST = 1024 * 1024 * 1024  # bytes, of all that is read
 
 _LEADS_OUT = "a link that leads out of the checkout; put what it leads to there itself"
 
@@ -47,6 +49,7 @@ class Tree:
         self.files: list[str] = []
         self._real = os.path.realpath(folder)
         self._findings = findings
+        self._left = _LARGEST
         self._walk()
 
     def open(self, name: str) -> BinaryIO:
@@ -64,10 +67,14 @@ class Tree:
             raise Missing(name) from error
         except (OSError, ValueError) as error:
             raise Broken(_unreadable(error)) from error
-        if not stat.S_ISREG(mode := os.fstat(fd).st_mode):
-            os.close(fd)
-            raise Broken(_no_file(mode))
-        return os.fdopen(fd, "rb")
+        facts = os.fstat(fd)
+        self._left -= facts.st_size
+        if stat.S_ISREG(facts.st_mode) and self._left >= 0:
+            return os.fdopen(fd, "rb")
+        os.close(fd)
+        if self._left < 0:
+            raise Broken(f"the files before it have {_LARGEST // 2**30} GiB, so it is not examined")
+        raise Broken(_no_file(facts.st_mode))
 
     def real(self, name: str) -> str:
         """Where the file `name` is, whatever links lead there."""
@@ -106,7 +113,9 @@ class Tree:
             if entry.is_symlink():
                 self._check_link(name)
             elif entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith("."):
+                if name.count("/") == _DEEPEST:
+                    self._tell(name, "nested too deep to be examined; move it up")
+                elif not entry.name.startswith("."):
                     yield name
             elif entry.is_file(follow_symlinks=False):
                 self.files.append(name)
