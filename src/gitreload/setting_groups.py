@@ -186,7 +186,7 @@ class RepoSettings(Group):
     subdir: importers.Roots = Field(
         default=(),
         description="The directory of the repository that holds course.xml, or a list for several "
-        "courses; without it, they are found.",
+        "courses; without it, the one that is there is found.",
     )
     guard: importers.Guard | None = Field(
         default=None, description="As the global `GUARD`, which `null` stands for."

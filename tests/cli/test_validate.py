@@ -166,6 +166,9 @@ class TestACheckout:
         for path in ("course", str(host.repodir / "course"), "repos/course"):
             assert "but COURSE_KEY is A/B/C" in host.run("validate", path).stdout
         assert host.run("validate", "course", "--course-key", KEY).exit_code == 0
+        host.configure(REPOS={"course": {"SUBDIR": "a"}})
+        assert "course/a: there is no such directory" in host.run("validate", "course").stdout
+        assert host.run("validate", "course", "--subdir", ".").exit_code == 0
 
 
 @pytest.fixture

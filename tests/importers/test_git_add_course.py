@@ -324,11 +324,6 @@ def test_static_files_that_the_platform_loses_are_a_failure(site: Site) -> None:
     assert message.endswith("(and 1 more)")
 
 
-def test_asset_metadata_that_the_platform_would_drop_is_refused(site: Site) -> None:
-    site.change(assets__assets_xml="<assets><asset></assets>")
-    assert "assets/assets.xml:1:18: not XML: mismatched tag" in site.fails()
-
-
 def test_a_course_that_an_old_platform_does_not_load_is_a_failure(site: Site) -> None:
     site.change(chapter__rivers_xml="<chapter>")
     site.platform.behave(era="old")

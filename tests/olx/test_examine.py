@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fakes.course import write_course
-from gitreload.olx import Course, examine
+from gitreload.olx import Course, examine, normal_key
 
 
 def test_a_course_is_found_wherever_it_is(tmp_path: Path) -> None:
@@ -31,6 +33,50 @@ def test_roots_may_be_named(tmp_path: Path) -> None:
     assert not both.findings
     assert [course.key for course in both.courses] == ["Brook/Geo1/2025", "Brook/Geo1/2026"]
     assert isinstance(both.courses[0], Course)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<course url_name="2026" org="Brook" course="Geo1"/>',
+        '<?xml version="1.0"?>\n<!-- comment -->\n<course org="Brook" course="Geo1" slug="2026"/>',
+        '<!DOCTYPE course><course url_name="2026" org="Brook" course="Geo1"/>',
+        '\ufeff<course\turl_name="2026"\norg="Brook" course="Geo1"></course>',
+    ],
+)
+def test_the_key_comes_from_the_root_element(tmp_path: Path, text: str) -> None:
+    write_course(tmp_path)
+    (tmp_path / "course.xml").write_text(text)
+    report = examine(tmp_path)
+    assert not report.findings
+    assert report.courses[0].key == "Brook/Geo1/2026"
+    assert "html/deltas" in report.courses[0].identifiers
+
+
+def test_the_platform_names_blocks_that_have_no_name(tmp_path: Path) -> None:
+    """By what else there is; those without anything are not told apart."""
+    (tmp_path / "course.xml").write_text(
+        '<course org="a" course="b" url_name="c"><chapter slug="s"><vertical name="A unit">'
+        '<html display_name="Say, what?">1</html><html>2</html></vertical></chapter></course>'
+    )
+    [course] = examine(tmp_path).courses
+    assert course.identifiers == {"course/c", "chapter/s", "vertical/A_unit", "html/Say__what_"}
+
+
+def test_a_link_within_the_checkout_is_followed(tmp_path: Path) -> None:
+    write_course(tmp_path / "2026")
+    (tmp_path / "course.xml").symlink_to("2026/course.xml")
+    for name in ("chapter", "course", "html", "sequential", "vertical"):
+        (tmp_path / name).symlink_to(f"2026/{name}")
+    [course] = examine(tmp_path).courses
+    assert (course.root, course.key) == (".", "Brook/Geo1/2026")
+    assert "html/deltas" in course.identifiers
+    assert not examine(tmp_path).findings
+
+
+def test_both_forms_of_a_key_are_one() -> None:
+    assert normal_key("course-v1:Brook+Geo1+2026") == "Brook/Geo1/2026"
+    assert normal_key("Brook/Geo1/2026") == "Brook/Geo1/2026"
 
 
 def test_a_mistake_is_told_with_its_place(tmp_path: Path) -> None:

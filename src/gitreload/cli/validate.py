@@ -92,7 +92,7 @@ def _subject(path: str, roots: tuple[str, ...], course_key: str | None) -> _Subj
         raise UsageError(f"there is no directory {path}, here or below REPODIR, {settings.repodir}")
     directory = os.path.relpath(os.path.realpath(folder), os.path.realpath(settings.repodir))
     repo = settings.repo(directory)
-    return _Subject(path, folder, roots, course_key or repo.course_key)
+    return _Subject(path, folder, roots or repo.subdir, course_key or repo.course_key)
 
 
 def _advised(subject: _Subject, report: Report) -> Report:

@@ -15,8 +15,8 @@ import re
 from collections import Counter
 
 from gitreload.importers.failures import shown
-from gitreload.importers.olx import normal_key
 from gitreload.model import PermanentError
+from gitreload.olx import normal_key
 
 _IMPORTING = re.compile(r"=+> IMPORTING course(?:like)? (\S+)")
 _WORKED_IN = re.compile(r"Command was: .*Working directory was: u?['\"]?(.+?)['\"]?$", re.DOTALL)

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from gitreload.git.settings import configuration
-from gitreload.importers import Source, olx
+from gitreload.importers import Source
 from gitreload.importers.evidence import Evidence
 from gitreload.importers.failures import failure
 from gitreload.model import Checkout, Imported, PermanentError, TransientError
@@ -70,8 +70,6 @@ class GitAddCourse:
                 f'REPOS.{checkout.directory}.IMPORTER to "cms_import", or move the course up'
             )
         self._check_checkout(checkout)
-        if self._settings.evidence == "required":
-            olx.check_assets(source.root)
 
     def run(self, source: Source, runner: Runner) -> Imported:
         """See `Importer`."""
