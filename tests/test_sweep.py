@@ -70,7 +70,7 @@ class Site:
             due_at=0.0,
             started_at=time.time() - ago,
         )
-        self.record = CheckoutRecord("/repos/course", "course", "1f" * 20, None, job)
+        self.record = CheckoutRecord("/repos/course", "course", "1f" * 20, (), job)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gitreload.config import Settings
 from gitreload.guard import GuardedError, Losses
 from gitreload.importers import Importer, Source
 from gitreload.ledger import KnownCourse, Ledger
-from gitreload.model import Checkout, Imported, Job, PermanentError, TransientError
+from gitreload.model import Checkout, Job, PermanentError, TransientError
 from gitreload.olx.report import Course, Report
 from gitreload.process import Runner
 
@@ -58,8 +58,8 @@ class Import:
         self._guard = self._repo.guard or settings.guard
         self._digest = importer.settings_digest(checkout)
 
-    def run(self) -> Imported:
-        """Import all courses that are there, one after the other; what is told of them.
+    def run(self) -> tuple[str, ...]:
+        """Import all courses that are there, one after the other; their keys.
 
         What is imported of them already, by an attempt that ended before its end, is left alone.
         Raises `TakenError`, `PermanentError` and `TransientError`, and what the runner raises.
@@ -71,7 +71,8 @@ class Import:
             self._importer.accept(source)
         self._weigh_losses(courses)
         keys = [self._import(source) for source in sources]
-        return Imported(" and ".join(key for key in keys if key) or None, self._digest)
+        self._ledger.keep_only_courses(self._job, {course.key for course in courses})
+        return tuple(key for key in keys if key is not None)
 
     def _source(self, course: Course | None) -> Source:
         return Source(

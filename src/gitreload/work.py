@@ -220,10 +220,12 @@ class Work:
             previous=before,
         )
         try:
-            self._imported = done.run()
+            keys = done.run()
         except TakenError as error:
             raise Postponed(str(error), EXCLUSION_SECONDS, self._job.lags) from error
-        self._told.append(f"imported {self._imported.course_key or 'it'}")
+        digest = importer.settings_digest(checkout)
+        self._imported = Imported(keys[0] if keys else None, digest)
+        self._told.append(f"imported {' and '.join(keys) or 'it'}")
 
     def _files(self) -> Path:
         """The directory with what is imported: the checkout, or what `BUILD` made of it."""

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from gitreload.checkouts import Checkouts
 from gitreload.cli import app
-from gitreload.ledger import Claimed, Done, Ledger, Revisions
+from gitreload.ledger import Claimed, Done, KnownCourse, Ledger, Revisions
 from gitreload.locks import Lock, slot_path
 from gitreload.model import Action, Imported, Reason
 from helpers import Remote
@@ -141,6 +141,7 @@ class Book:
         return claimed
 
     def succeed(self, claimed: Claimed) -> None:
+        self.ledger.keep_course(claimed.job, KnownCourse("Org/c/run", NEW, "0", frozenset()))
         self.ledger.succeed(claimed, Revisions(OLD, NEW), Done(Imported("Org/c/run", "0")))
         claimed.lock.release()
 

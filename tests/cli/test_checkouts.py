@@ -28,7 +28,7 @@ class TestList:
         assert row[4] == "succeeded"
         assert row[-1] == "1"
         [listed] = host.json("list")
-        assert (listed["last_job"]["state"], listed["course_key"]) == ("succeeded", "Org/c/run")
+        assert (listed["last_job"]["state"], listed["course_keys"]) == ("succeeded", ["Org/c/run"])
         assert listed["last_job"]["to_revision"] == NEW
         # What is really there, whatever the ledger believes.
         assert listed["revision"] == git("rev-parse", "HEAD", cwd=host.repodir / "course")

@@ -64,7 +64,7 @@ def a_job(**facts: object) -> Job:
     ],
 )
 def test_what_is_owed(revision: str | None, job: Job | None, expected: Action | None) -> None:
-    record = CheckoutRecord("/repos/course", "course", revision, None, job, action=Action.IMPORT)
+    record = CheckoutRecord("/repos/course", "course", revision, (), job, action=Action.IMPORT)
     assert owed(record, TIP) is expected
 
 

@@ -54,7 +54,7 @@ def list_checkouts(as_json: Json = False) -> None:
                     "revision": head,
                     "served": served,
                     "held": held is not None,
-                    "course_key": record.course_key if record else None,
+                    "course_keys": record.course_keys if record else (),
                     "last_job": record.last_job if record else None,
                     "tip": record.tip if record else None,
                     "trouble": record.trouble if record else None,
@@ -93,8 +93,8 @@ def _shared(rows: Sequence[_Listed]) -> dict[str, list[str]]:
     """The courses that several checkouts have imported, with the names of those."""
     importing: dict[str, list[str]] = {}
     for checkout, *_, record, _ in rows:
-        if record is not None and record.course_key is not None:
-            importing.setdefault(record.course_key, []).append(checkout.directory)
+        for key in () if record is None else record.course_keys:
+            importing.setdefault(key, []).append(checkout.directory)
     return {key: names for key, names in importing.items() if len(names) > 1}
 
 

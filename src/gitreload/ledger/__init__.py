@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -280,6 +280,11 @@ class Ledger(Questions):
         """Note that the job has imported it, whatever becomes of the rest."""
         with self.database.write() as connection:
             courses.keep(connection, job.checkout_id, course)
+
+    def keep_only_courses(self, job: Job, keys: Collection[str]) -> None:
+        """Note that the job's checkout has no other courses than these any more."""
+        with self.database.write(durable=False) as connection:
+            courses.keep_only(connection, job.checkout_id, keys)
 
     def owe_after(self, job: Job, revision: str, imported: Imported | None) -> None:
         """Note that all of the job but AFTER is done, `imported` too, for `revision`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -54,6 +55,25 @@ def keep(connection: Connection, checkout_id: int, course: KnownCourse) -> None:
             identifiers="\n".join(sorted(course.identifiers)),
         )
     )
+
+
+def keep_only(connection: Connection, checkout_id: int, keys: Collection[str]) -> None:
+    """Forget what was imported from a checkout under other keys."""
+    connection.execute(
+        delete(courses).where(
+            courses.c.checkout_id == checkout_id, courses.c.course_key.not_in(keys)
+        )
+    )
+
+
+def keys(connection: Connection, pool: str) -> dict[int, tuple[str, ...]]:
+    """Those of all that was imported, by the checkouts' ids."""
+    found = select(courses.c.checkout_id, courses.c.course_key).order_by(courses.c.course_key)
+    of_pool = found.join(checkouts, checkouts.c.id == courses.c.checkout_id)
+    told: dict[int, tuple[str, ...]] = {}
+    for row in connection.execute(of_pool.where(checkouts.c.pool == pool)):
+        told[row.checkout_id] = (*told.get(row.checkout_id, ()), row.course_key)
+    return told
 
 
 def approved(connection: Connection, checkout_id: int) -> str | None:

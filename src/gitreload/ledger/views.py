@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from gitreload.ledger import reconciling
+from gitreload.ledger import courses, reconciling
 from gitreload.ledger.queue import attempt_of, get, job_of, job_query
 from gitreload.ledger.reconciling import Missed
 from gitreload.ledger.tables import (
@@ -44,14 +44,15 @@ class CheckoutRecord:
     """What the ledger knows of a checkout: its revision, and how its last job ended.
 
     `held`: its jobs wait until it is released. `action` is what was asked for it last, None where
-    nothing ever was. `tip` is that of its remote's branch when it was looked at since the last job,
-    `trouble` why that could not be told. `missed` are pushes that no delivery announced.
+    nothing ever was. `course_keys` are of the courses that were imported from it last. `tip` is
+    that of its remote's branch when it was looked at since the last job, `trouble` why that could
+    not be told. `missed` are pushes that no delivery announced.
     """
 
     path: str
     directory: str
     revision: str | None
-    course_key: str | None
+    course_keys: tuple[str, ...]
     last_job: Job | None
     held: bool = False
     action: Action | None = None
@@ -147,8 +148,11 @@ def last_results(connection: Connection, pool: str) -> dict[str, CheckoutRecord]
         for row in connection.execute(job_query().join(last, last.c.id == jobs.c.id))
     }
     rows = connection.execute(select(checkouts).where(checkouts.c.pool == pool)).all()
+    imported = courses.keys(connection, pool)
     return {
-        row.path: _record(row, newest.get(row.id), reconciling.missed(connection, row))
+        row.path: _record(
+            row, newest.get(row.id), reconciling.missed(connection, row), imported.get(row.id, ())
+        )
         for row in rows
     }
 
@@ -163,7 +167,8 @@ def record(connection: Connection, checkout_id: int) -> CheckoutRecord:
     ).one_or_none()
     row = connection.execute(select(checkouts).where(checkouts.c.id == checkout_id)).one()
     missed = reconciling.missed(connection, row)
-    return _record(row, None if newest is None else job_of(newest), missed)
+    imported = tuple(sorted(courses.known(connection, checkout_id)))
+    return _record(row, None if newest is None else job_of(newest), missed, imported)
 
 
 def imported(connection: Connection, checkout_id: int) -> tuple[str | None, str | None]:
@@ -204,14 +209,16 @@ def waiting(connection: Connection, checkout_id: int) -> Job | None:
     return None if row is None else job_of(row)
 
 
-def _record(row: Row[Any], last_job: Job | None, missed: Missed | None) -> CheckoutRecord:
+def _record(
+    row: Row[Any], last_job: Job | None, missed: Missed | None, course_keys: tuple[str, ...]
+) -> CheckoutRecord:
     # Jobs are pruned; what the last finished one did is kept on the checkout.
     finished = None if row.action is None else Action(row.action)
     return CheckoutRecord(
         path=row.path,
         directory=row.directory,
         revision=row.revision,
-        course_key=row.course_key,
+        course_keys=course_keys,
         last_job=last_job,
         held=row.held,
         action=finished if last_job is None else last_job.action,
