@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gitreload.model import Job, State
+from gitreload.model import Attempt, Job, State
 
 
 def when(seconds: float | None) -> str:
@@ -40,6 +40,11 @@ def asked(job: Job) -> str:
     if job.only_after:
         return "AFTER alone"
     return f"{job.action}, forced" if job.force else job.action
+
+
+def interruption(attempt: Attempt) -> str:
+    """The one ending that may be missing in an attempt's log, as its writer died; "" for others."""
+    return f"--- interrupted: {attempt.error}" if attempt.result == "interrupted" else ""
 
 
 def waits_for_next_try(job: Job) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from gitreload.cli.output import next_try, say, write
 from gitreload.ledger import Ledger
-from gitreload.model import Attempt, GitreloadError, Job
-from gitreload.telling import waits_for_next_try, when
+from gitreload.model import GitreloadError, Job
+from gitreload.telling import interruption, waits_for_next_try, when
 
 POLL_SECONDS = 0.2
 
@@ -45,13 +45,8 @@ class Logs:
             # An attempt's log is written before its end is told.
             if attempt.finished_at is not None:
                 self._complete.add(attempt.id)
-                _tell_interruption(attempt)
-
-
-def _tell_interruption(attempt: Attempt) -> None:
-    # The one ending that may be missing in the log: its writer died.
-    if attempt.result == "interrupted":
-        say(f"--- interrupted: {attempt.error}")
+                if ending := interruption(attempt):
+                    say(ending)
 
 
 def follow_job(ledger: Ledger, number: int) -> Job:

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gitreload.ledger import Ledger, LinkedDelivery
 from gitreload.model import Attempt, Job, State
-from gitreload.telling import asked, state_of, took, when
+from gitreload.telling import asked, interruption, state_of, took, when
 from gitreload.visible import legible, visible
 
 # How soon an unfinished job is looked at again: one that runs, and one that waits.
@@ -196,9 +196,7 @@ def _table(
 
 
 def _log(ledger: Ledger, attempt: Attempt) -> str:
-    log = "".join(text for _, text in ledger.log(attempt.id))
-    # The one ending that may be missing in the log: its writer died.
-    return log + (f"--- interrupted: {attempt.error}" if attempt.result == "interrupted" else "")
+    return "".join(text for _, text in ledger.log(attempt.id)) + interruption(attempt)
 
 
 def _class(job: Job) -> str:
