@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from gitreload.checkouts import Checkouts
-from gitreload.cli import app
 from gitreload.ledger import Claimed, Done, KnownCourse, Ledger, Revisions
 from gitreload.locks import Lock, slot_path
 from gitreload.model import Action, Imported, Reason
-from helpers import Remote
+from helpers import Remote, run_command
 
 COMMAND = Path(sys.executable).with_name("gitreload")
 SECRET = "correct-horse-battery-staple"
@@ -61,7 +60,7 @@ class Host:
         return {"GITRELOAD_CONFIG": str(self.folder / "gr.env.json"), "PYTHONUNBUFFERED": ""}
 
     def run(self, *args: str) -> Result:
-        return CliRunner().invoke(app, list(args), env=self.environment)
+        return run_command(*args, env=self.environment)
 
     def done(self, *args: str) -> str:
         """What a command that succeeds prints."""

@@ -1,4 +1,4 @@
-"""`gitreload check`, as installed, for each thing that can be wrong."""
+"""`gitreload check`, for each thing that can be wrong."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ NOBODY = 65534
 
 
 def check(host: Host, *args: str) -> tuple[int, str, str]:
-    with host.command("check", *args) as command:
-        out, err = command.communicate(timeout=120)
-        return command.returncode, out, err
+    result = host.run("check", *args)
+    return result.exit_code, result.stdout, result.stderr
 
 
 def problems(host: Host) -> dict[str, str]:
@@ -48,7 +47,10 @@ def the_checkout(host: Host) -> Checkout:
 
 def test_all_is_well(host: Host) -> None:
     head = git("rev-parse", "HEAD", cwd=host.repodir / "course")
-    assert check(host) == (0, f"course: all is well, at the tip of main, {head[:12]}\n", "")
+    with host.command("check") as command:
+        told = command.communicate(timeout=120)
+    assert told == (f"course: all is well, at the tip of main, {head[:12]}\n", "")
+    assert command.returncode == 0
     assert not host.state_dir.exists()
 
 

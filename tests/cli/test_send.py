@@ -1,4 +1,4 @@
-"""Every forge as a sender, through the installed command, to a server that really runs."""
+"""Every forge as a sender, to a server that really runs."""
 
 from __future__ import annotations
 
@@ -50,21 +50,14 @@ def hut(host: Host, home: Path) -> Host:
     return host
 
 
-def sent(host: Host, *args: str) -> tuple[int, str, str]:
-    """Exit code, output and complaint of the installed command."""
-    with host.command("send", *args) as command:
-        told, complaint = command.communicate(timeout=60)
-    return command.returncode, told, complaint
-
-
 def test_all_forges_send_and_are_shown_and_replayed(hut: Host) -> None:
     with running(hut, "serve") as server:
         to = ("--route", "/update", "--url", server.url)
         for number, forge in enumerate(BY_NAME, 1):
             signed = ("hut", "--key", "key.pem") if forge == "sourcehut" else ("course",)
-            code, told, complaint = sent(hut, *signed, "--forge", forge, *to)
-            assert (code, complaint) == (0, ""), forge
-            heading, sentence, follow = told.splitlines()
+            sent = hut.run("send", *signed, "--forge", forge, *to)
+            assert (sent.exit_code, sent.stderr) == (0, ""), forge
+            heading, sentence, follow = sent.stdout.splitlines()
             assert (
                 heading == f"push for {signed[0]} as {forge} sends it to {server.url}/update: 200"
             )
@@ -114,7 +107,10 @@ def test_what_the_server_does_not_take_is_told(hut: Host) -> None:
 def test_a_pinned_forge_and_own_secrets_need_no_options(host: Host) -> None:
     host.configure(REPOS={"course": {"FORGE": "gitea", "SECRETS": ["of-this-repository-only"]}})
     with running(host, "serve") as server:
-        told = host.done("send", "--event", "push", "--url", server.url)
+        # As it is installed.
+        with host.command("send", "--event", "push", "--url", server.url) as command:
+            told, complaint = command.communicate(timeout=60)
+        assert (command.returncode, complaint) == (0, "")
         assert f"push for course as gitea sends it to {server.url}/: 200" in told
 
 

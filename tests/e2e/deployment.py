@@ -1,4 +1,4 @@
-"""A whole gitreload for end-to-end tests: forge, checkouts, platform, and the installed command."""
+"""A whole gitreload for end-to-end tests: forge, checkouts, platform, and installed servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import course, github, platform
-from helpers import Remote, git, wait_until
+from gitreload.ledger.database import FILE_NAME
+from helpers import Remote, empty_ledger, git, run_command, wait_until
 
 SECRET = "correct-horse-battery-staple"
 COMMAND = Path(sys.executable).with_name("gitreload")
@@ -37,13 +38,18 @@ class Answer:
 
 
 class Deployment:
-    """Everything below one folder. Start what you need; `close` ends all of it."""
+    """Everything below one folder. Start what you need; `close` ends all of it.
+
+    It has a ledger with nothing in it, unless its STATE_DIR is elsewhere.
+    """
 
     def __init__(self, folder: Path, **config: Any) -> None:
         self.folder = folder
         self.repodir = folder / "repos"
         self.repodir.mkdir(parents=True)
         self.state_dir = folder / "state"
+        self.state_dir.mkdir(mode=0o700)
+        (self.state_dir / FILE_NAME).write_bytes(empty_ledger())
         self.platform = platform.build(folder / "platform", repodir=self.repodir)
         self.port = free_port()
         self.config: dict[str, Any] = {
@@ -112,19 +118,12 @@ class Deployment:
         except OSError:
             return False
 
-    def run(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the installed command to its end."""
-        done = subprocess.run(
-            [str(COMMAND), *args],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
+    def run(self, *args: str) -> str:
+        """What a command prints that succeeds, run in this process."""
+        config = {"GITRELOAD_CONFIG": str(self.folder / "gr.env.json")}
+        done = run_command(*args, env={**config, **self.variables})
+        assert done.exit_code == 0, done.output
+        return done.stdout
 
     def request(
         self,
@@ -178,11 +177,10 @@ class Deployment:
         wait_until(lambda: not self.queue(), seconds=seconds, what="an empty queue")
 
     def jobs(self, *options: str) -> list[dict[str, Any]]:
-        found = json.loads(self.run("jobs", "--json", "--limit", "100000", *options).stdout)
-        return list(found["jobs"] if isinstance(found, dict) else found)
+        return list(json.loads(self.run("jobs", "--json", "--limit", "100000", *options)))
 
     def running_attempts(self) -> int:
-        with sqlite3.connect(self.state_dir / "ledger.sqlite3") as connection:
+        with sqlite3.connect(self.state_dir / FILE_NAME) as connection:
             query = "SELECT count(*) FROM attempts WHERE result = 'running'"
             return int(connection.execute(query).fetchone()[0])
 

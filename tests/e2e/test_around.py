@@ -35,7 +35,7 @@ def test_what_follows_an_update_is_owed_whatever_is_killed(here: Deployment) -> 
     assert (here.folder / "published/course").readlink().name == revision
     # Logs are written a moment later, and what is not yet is lost with the process.
     [begun] = here.jobs()
-    wait_until(lambda: "published as" in here.run("logs", str(begun["id"])).stdout, what="the log")
+    wait_until(lambda: "published as" in here.run("logs", str(begun["id"])), what="the log")
     here.kill(server, tree=True)
     wait.unlink()
     here.start()
@@ -44,7 +44,7 @@ def test_what_follows_an_update_is_owed_whatever_is_killed(here: Deployment) -> 
     [job] = here.jobs()
     assert job["state"] == "succeeded"
     # What was done before is not done once more.
-    log = here.run("logs", str(job["id"])).stdout
+    log = here.run("logs", str(job["id"]))
     imports = here.platform.journal("start")
     assert len(imports) == log.count("published as") == 1
 
@@ -59,13 +59,13 @@ def test_a_rollback_is_followed_too(here: Deployment) -> None:
     here.run("sync", "--update", "--wait", "graders")
     second = remote.commit({"grader.py": "2\n"})
     here.run("sync", "--update", "--wait", "graders")
-    said = here.run("rollback", "graders").stdout
+    said = here.run("rollback", "graders")
     [job] = [each["id"] for each in here.jobs() if each["only_after"]]
     assert said.endswith(f"`gitreload release graders`\nqueued AFTER as job {job}\n")
     wait_until(lambda: len(noted(runs)) == 3)
     assert noted(runs) == [first, second, first]
     here.settle()
-    shown = here.run("show", str(job)).stdout
+    shown = here.run("show", str(job))
     assert "AFTER alone" in shown
 
 

@@ -43,7 +43,7 @@ def test_the_import_of_a_lost_push_comes_at_the_start(here: Deployment) -> None:
     here.start()
     wait_until(lambda: here.head("rivers") == lost)
     here.settle()
-    [job, _] = json.loads(here.run("jobs", "--json").stdout)
+    [job, _] = json.loads(here.run("jobs", "--json"))
     assert (job["reason"], job["action"], job["state"]) == ("reconcile", "import", "succeeded")
     assert "rivers is behind" in here.log.read_text()
 

@@ -130,8 +130,7 @@ def test_a_remote_that_stalls_does_not_hold_other_checkouts_for_ever(tmp_path: P
 
 
 def _show(here: Deployment, job: int) -> dict[str, object]:
-    shown = json.loads(here.run("show", "--json", str(job)).stdout)
-    return dict(shown.get("job", shown))
+    return dict(json.loads(here.run("show", "--json", str(job)))["job"])
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def test_back_and_held_until_released_also_over_a_restart(graders: Graders) -> N
     here.settle()
     assert graders.served() == second
 
-    said = here.run("rollback", "graders").stdout
+    said = here.run("rollback", "graders")
     assert said == (
         f"graders serves {first[:12]} now (before: {second[:12]}), and is held at it; pushes wait "
         "until `gitreload release graders`\n"
@@ -162,10 +162,10 @@ def test_back_and_held_until_released_also_over_a_restart(graders: Graders) -> N
     [waiting] = here.jobs("--state", "queued")
     assert waiting["held"]
     assert graders.reads() == "one"
-    [listed] = [each for each in json.loads(here.run("list", "--json").stdout) if each["held"]]
+    [listed] = [each for each in json.loads(here.run("list", "--json")) if each["held"]]
     assert (listed["directory"], listed["served"]) == ("graders", first)
 
-    said = here.run("release", "graders").stdout
+    said = here.run("release", "graders")
     assert said == f"graders is released, and job {waiting['id']}, its update, can run\n"
     wait_until(lambda: graders.served() == fixed)
     here.settle()
@@ -183,10 +183,10 @@ def test_held_by_the_configuration_until_that_is_read_again(graders: Graders) ->
     assert here.queue() == []
     [waiting] = here.jobs("--state", "queued")
     assert waiting["held"]
-    [listed] = json.loads(here.run("list", "--json").stdout)
+    [listed] = json.loads(here.run("list", "--json"))
     assert listed["held"]
     why = "graders is held by REPOS.graders.HOLD: take that out and send the server SIGHUP"
-    assert why in here.run("release", "graders").stdout
+    assert why in here.run("release", "graders")
     # Another checkout's job is done all the while: the workers work.
     here.deliver(here.course("other"), route="/update")
     wait_until(lambda: here.jobs("--checkout", "other", "--state", "succeeded"))

@@ -37,12 +37,6 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 def _deployed(folders: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOME", str(folders.mktemp("home")))
-        environment.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        for who in ("AUTHOR", "COMMITTER"):
-            environment.setenv(f"GIT_{who}_NAME", "Ada Author")
-            environment.setenv(f"GIT_{who}_EMAIL", "ada@example.org")
-        with deployment(folders.mktemp("hostile") / "host") as here:
-            lay_out(here)
-            yield here
+    with deployment(folders.mktemp("hostile") / "host") as here:
+        lay_out(here)
+        yield here
