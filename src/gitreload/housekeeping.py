@@ -149,7 +149,7 @@ class Housekeeper:
             self._vain[checkout.path] = now
 
     def _is_wanted(self, checkout: Checkout) -> bool:
-        return any(job.path == checkout.path for job in self._ledger.unfinished())
+        return bool(self._ledger.unfinished(checkout.path))
 
 
 def _idle_since(record: CheckoutRecord, moment: float) -> bool:

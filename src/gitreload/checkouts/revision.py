@@ -12,7 +12,7 @@ def revision(path: str) -> str | None:
     """The commit that `HEAD` of the checkout at `path` leads to; None where there is none."""
     try:
         files = GitFiles.of(path)
-        branch = None if files.detached() else files.head()
+        branch = files.named()
         found = None if branch is None else files.revision(branch)
     except (OSError, ValueError, OnlyGitKnowsError, BrokenRefError):
         found = None

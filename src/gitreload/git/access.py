@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gitreload.credentials import Token
 from gitreload.git.errors import AccessError
-from gitreload.git.settings import git_environment
+from gitreload.git.settings import configuration
 from gitreload.github_api import api_base, repository_at
 from gitreload.github_app import READ, GitHubApp
 from gitreload.model import PermanentError
@@ -179,19 +179,19 @@ def _installation_token(app: GitHubApp, url: str) -> str:
 
 
 def speaking(
-    path: str, url: str, access: Access, ask: Callable[..., Completed], more: Settings = ()
+    local: Mapping[str, str], url: str, access: Access, ask: Callable[..., Completed]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment for git at `path` while it may speak with `url`, of its protocol alone.
+    """The environment of a git command while it may speak with `url`, of its protocol alone.
 
-    The second holds what only a command that speaks with it must see besides. `ask` runs a git
-    command that speaks with nobody; `more` are settings for all commands. Raises `PermanentError`
-    where the access cannot be used.
+    `local` is that of one which speaks with nobody, and `ask` runs such a one. The second holds
+    what only a command that speaks with it must see besides. Raises `PermanentError` where the
+    access cannot be used.
     """
     spoken = protocol(url)
     secret, settings = access.for_http(url)
-    variables = git_environment(path, spoken, more)
+    variables = {**local, "GIT_ALLOW_PROTOCOL": spoken}
     if settings:
-        secret |= git_environment(path, spoken, (*more, *settings))
+        secret |= configuration(settings, after=int(local["GIT_CONFIG_COUNT"]))
     if spoken == "ssh":
         access.check_key()
         own = _operators_ssh(variables, ask("config", "--get", "core.sshCommand"))

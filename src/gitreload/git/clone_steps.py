@@ -216,12 +216,7 @@ class Steps:
 
         # Its user and password are masked here, and nobody asks for them.
         url = text(ask("ls-remote", "--get-url", self._wanted.url)).strip()
-        variables, secret = speaking(
-            os.fspath(self.repository),
-            url,
-            self._access,
-            ask,
-        )
+        variables, secret = speaking(self._local(), url, self._access, ask)
         return variables | secret
 
     def _local(self) -> dict[str, str]:

@@ -72,12 +72,19 @@ class GitFiles:
         During a rebase or a bisect, when `HEAD` is detached, that is the branch which is being
         worked on.
         """
+        return self.named() or self._worked_on()
+
+    def named(self) -> str | None:
+        """The full name of the ref that `HEAD` names, None where it is detached."""
         text = _text(self.own / "HEAD")
         if text.startswith(_SYMBOLIC):
             self._check_format()
             return text.removeprefix(_SYMBOLIC).strip()
         if not REVISION.fullmatch(text):
             raise OnlyGitKnowsError
+        return None
+
+    def _worked_on(self) -> str | None:
         for name in _BRANCH_NOTES:
             if (note := self.own / name).is_file():
                 ref = _text(note)

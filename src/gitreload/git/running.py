@@ -66,7 +66,9 @@ class Running:
         self._git_dir = git_dir
         self._settings = settings
         self._reading = reading
-        self._variables = self._in_git_dir(git_environment(place.path, protocol="", more=settings))
+        # The first is of commands that speak with nobody, the second of all once they may.
+        self._local = self._in_git_dir(git_environment(place.path, protocol="", more=settings))
+        self._variables = self._local
         # What only the commands that speak with the remote see besides: a filter need not know it.
         self._secret: dict[str, str] = {}
 
@@ -171,9 +173,7 @@ class Running:
                 f"the remote of {visible(self.place.directory)} starts a program ({wanted}::), "
                 f"which is never done; run in it: git remote set-url origin URL"
             )
-        path = self.place.path
-        made, self._secret = speaking(path, url, self.access, self._ask, self._settings)
-        self._variables = self._in_git_dir(made)
+        self._variables, self._secret = speaking(self._local, url, self.access, self._ask)
 
     def _ask(self, *arguments: str) -> Completed:
         return self.run(*arguments, quiet=True)

@@ -28,9 +28,10 @@ class Questions:
         self.clock = clock
         self.held_by_configuration: frozenset[str] = frozenset()
 
-    def unfinished(self) -> list[Job]:
+    def unfinished(self, path: str | None = None) -> list[Job]:
+        """The jobs that run or wait, the held left out; with a `path`, those of that checkout."""
         with self.database.read() as connection:
-            found = views.unfinished(connection, self.pool)
+            found = views.unfinished(connection, self.pool, path)
         return [job for job in map(self._with_hold, found) if not job.held]
 
     def find_jobs(

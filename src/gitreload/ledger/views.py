@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from gitreload.ledger import courses, reconciling
 from gitreload.ledger.queue import attempt_of, get, job_of, job_query
@@ -61,14 +61,19 @@ class CheckoutRecord:
     missed: Missed | None = None
 
 
-def unfinished(connection: Connection, pool: str) -> list[Job]:
-    """Running jobs first, then the queued in the order in which they will run; not the held."""
+def unfinished(connection: Connection, pool: str, path: str | None = None) -> list[Job]:
+    """Running jobs first, then the queued in the order in which they will run; not the held.
+
+    With the `path` of a checkout, those of that one.
+    """
+    in_path = and_(checkouts.c.pool == pool, checkouts.c.path == path)
+    where = in_pool(pool) if path is None else in_path
     # One query for each state, so that each has an index that holds nothing else.
     found = [
         job_of(row)
         for state in (State.RUNNING, State.QUEUED)
         for row in connection.execute(
-            job_query().where(in_state(state), in_pool(pool)).order_by(jobs.c.due_at, jobs.c.id)
+            job_query().where(in_state(state), where).order_by(jobs.c.due_at, jobs.c.id)
         )
     ]
     return [job for job in found if not job.held]
