@@ -224,6 +224,7 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (two_problems, ["list", "jobs", "config", "serve", "worker"]),
     (no_repodir, ["list", "sync course", "sync --all"]),
     (no_checkouts, ["list", "list --json", "sync --all", "send --url http://localhost:1"]),
+    (nothing, ["validate", "validate nowhere", "validate course", "validate . --format junit"]),
     (nothing, ["sync", "sync --all course"]),
     (nothing, ["sync coarse", "sync unlike", "sync /srv/elsewhere", "sync .."]),
     (detached, ["sync detached", "sync detached course"]),

@@ -89,7 +89,10 @@ def _subject(path: str, roots: tuple[str, ...], course_key: str | None) -> _Subj
     named = settings.repodir / path
     folder = named if named.is_dir() and not path.startswith(".") else Path(path)
     if not folder.is_dir():
-        raise UsageError(f"there is no directory {path}, here or below REPODIR, {settings.repodir}")
+        raise UsageError(
+            f"there is no directory {path}, here or below REPODIR, {settings.repodir}; give the "
+            "path of a course's repository"
+        )
     directory = os.path.relpath(os.path.realpath(folder), os.path.realpath(settings.repodir))
     repo = settings.repo(directory)
     return _Subject(path, folder, roots or repo.subdir, course_key or repo.course_key)
