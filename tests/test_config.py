@@ -20,7 +20,7 @@ from gitreload.setting_groups import (
     RepoSettings,
     StandardPaths,
 )
-from gitreload.setting_importers import StudioSettings
+from gitreload.setting_importers import CmsImportSettings, StudioSettings
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
@@ -425,6 +425,11 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"a": {"COMMAND": ["make"]}}}, {}),
     ({"REPOS": {"a": {"IMPORTER": "command"}}}, {}),
     ({"IGNORE_PUSHERS": ["", 1], "IGNORE_COMMITS": "Export*"}, {}),
+    ({"CMS_IMPORT": {"PYTHON_LIB": False, "NOSTATICS": True}}, {}),
+    ({"REPOS": {"a": {"CMS_IMPORT": {"PYTHON_LIB": False, "OUTLINE": 1}}}}, {}),
+    ({"REPOS": {"a": {"CMS_IMPORT": {"PYTHON_LIB": False}}}}, {}),
+    ({"CMS_IMPORT": {"PYTHON_LIB_FILENAME": "static/lib.zip"}}, {}),
+    ({}, {"GITRELOAD_CMS_IMPORT": "nostatic"}),
     ({"STATE_DIR": "/srv/repos", "REPODIR": "/srv/repos"}, {}),
     ({"STATE_DIR": "/srv/repos/course/../state", "REPODIR": "/srv/repos"}, {}),
     ({"REPODIR": "/var/lib/gitreload"}, {}),
@@ -545,15 +550,24 @@ def default_of(field: dict[str, Any]) -> str:
     return f"`{json.dumps(field['default'])}`" if "default" in field else "required"
 
 
+# As the tables of the documentation follow each other.
+GROUPS = (
+    Settings,
+    RepoSettings,
+    BuildSettings,
+    PublishSettings,
+    CmsImportSettings,
+    StandardPaths,
+    StudioSettings,
+)
+
+
 def test_the_documentation_has_every_key_and_default() -> None:
     lines = DOCS.read_text().splitlines()
     tables = [line for line in lines if line.startswith("| `")]
     assert tables == [
         row
-        for group in (
-            *(Settings, RepoSettings, BuildSettings, PublishSettings, StandardPaths),
-            StudioSettings,
-        )
+        for group in GROUPS
         for row in rows(group)
     ]
 

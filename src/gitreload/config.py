@@ -22,14 +22,10 @@ from gitreload.config_sources import ConfigError, Raw
 from gitreload.credentials import ADVISED, CURE
 from gitreload.setting_forms import Start
 from gitreload.setting_groups import RepoSettings
-from gitreload.setting_importers import STUDIO_KEYS
 from gitreload.settings import (
-    BUILD_KEYS,
+    INNER_KEYS,
     KEYS,
     PATH_KEYS,
-    PUBLISH_KEYS,
-    REPO_KEYS,
-    STANDARD_PATHS_KEYS,
     Settings,
     default_state_dir,
     schema,
@@ -174,16 +170,9 @@ def _shown(where: Sequence[int | str]) -> tuple[int | str, ...]:
 def _unknown(where: Sequence[int | str]) -> str:
     from difflib import get_close_matches
 
-    inner = {
-        "REPOS": REPO_KEYS,
-        "PUBLISH": PUBLISH_KEYS,
-        "BUILD": BUILD_KEYS,
-        "STANDARD_PATHS": STANDARD_PATHS_KEYS,
-        "STUDIO": STUDIO_KEYS,
-    }
     # A directory of REPOS may be called as a key is.
     outer = where[0] if len(where) < 4 else where[2]
-    known = KEYS if len(where) == 1 else inner[str(outer)]
+    known = KEYS if len(where) == 1 else INNER_KEYS[str(outer)]
     near = get_close_matches(str(where[-1]).upper(), known, n=1)
     cure = f"did you mean {_dotted((*where[:-1], near[0]))}?" if near else "remove it"
     return f"unknown key {_dotted(where)}; {cure}"

@@ -178,6 +178,10 @@ class RepoSettings(Group):
     importer: importers.Importer | None = Field(
         default=None, description="What imports it; `null` for the global `IMPORTER`."
     )
+    cms_import: importers.CmsImportSettings | None = Field(
+        default=None,
+        description="As the global `CMS_IMPORT`, in whose place it stands as a whole.",
+    )
     command: types.Command = Field(
         default=(),
         description="What the importer `command` runs, as a list: see [around an update]"

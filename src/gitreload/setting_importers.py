@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -11,8 +11,8 @@ from gitreload.setting_forms import Form, Group, Plain, only, sentence
 from gitreload.setting_secrets import ClientSecretEntry
 
 Importer = Annotated[
-    Literal["git_add_course", "studio", "command"],
-    Form('"git_add_course", "studio" or "command"'),
+    Literal["git_add_course", "cms_import", "studio", "command"],
+    Form('"git_add_course", "cms_import", "studio" or "command"'),
 ]
 Guard = Annotated[Literal["report", "refuse", "off"], Form('"report", "refuse" or "off"')]
 
@@ -63,3 +63,42 @@ class StudioSettings(Group):
 
 
 STUDIO_KEYS = tuple(name.upper() for name in StudioSettings.model_fields)
+
+FileName = Annotated[
+    Annotated[Plain, only(lambda value: "/" not in value)] | None,
+    Form('the name of a file in static/, such as "python_lib.zip", or null'),
+]
+
+
+class CmsImportSettings(Group):
+    """How `manage.py cms import` is run, and what is run after it."""
+
+    nostatic: types.Flag = Field(
+        default=False, description="Leave out the static files, as where they are served from disk."
+    )
+    python_lib: types.Flag = Field(
+        default=True,
+        description="With `NOSTATIC`, import the course's Python library all the same.",
+    )
+    python_lib_filename: FileName = Field(
+        default=None,
+        description="The name of that library; `null` is the platform's default, `python_lib.zip`.",
+    )
+    outline: types.Flag = Field(
+        default=False,
+        description="Update the outline after it (`update_course_outline`), for platforms whose "
+        "Celery workers do not.",
+    )
+    reindex: types.Flag = Field(
+        default=False,
+        description="Update the search index after it (`reindex_course`), for the same.",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_library_to_leave_out(self) -> Self:
+        if not self.python_lib and not self.nostatic:
+            raise sentence(
+                "PYTHON_LIB false needs NOSTATIC: the platform imports the library with all other "
+                "static files; set NOSTATIC to true, or remove PYTHON_LIB"
+            )
+        return self

@@ -77,6 +77,11 @@ class Settings(Group):
     importer_env: Mapping[types.VariableName, types.VariableValue] = Field(
         default={}, description="Further environment variables for the importer.", repr=False
     )
+    cms_import: importers.CmsImportSettings = Field(
+        default=importers.CmsImportSettings(),
+        description="How `cms_import` imports; see below.",
+        json_schema_extra={"default": {}},
+    )
     evidence: Annotated[Literal["required", "exit"], Form('"required" or "exit"')] = Field(
         default="required",
         description="What proves an import: `required` = the platform's own record of it, "
@@ -238,6 +243,10 @@ class Settings(Group):
         """What is set for a directory below REPODIR, the defaults where nothing is."""
         return self.repos.get(directory) or RepoSettings()
 
+    def cms_import_of(self, directory: str) -> importers.CmsImportSettings:
+        """How Studio's commands import a directory below REPODIR."""
+        return self.repo(directory).cms_import or self.cms_import
+
     def link(self, directory: str) -> Path:
         """Where a directory below REPODIR is published, if it is."""
         publish = self.repo(directory).publish
@@ -248,9 +257,21 @@ class Settings(Group):
 
 KEYS = tuple(name.upper() for name in Settings.model_fields)
 REPO_KEYS = tuple(str(field.alias) for field in RepoSettings.model_fields.values())
-PUBLISH_KEYS = tuple(name.upper() for name in PublishSettings.model_fields)
-BUILD_KEYS = tuple(name.upper() for name in BuildSettings.model_fields)
-STANDARD_PATHS_KEYS = tuple(name.upper() for name in StandardPaths.model_fields)
+_INNER_GROUPS: Mapping[str, type[Group]] = {
+    "PUBLISH": PublishSettings,
+    "BUILD": BuildSettings,
+    "STANDARD_PATHS": StandardPaths,
+    "CMS_IMPORT": importers.CmsImportSettings,
+    "STUDIO": importers.StudioSettings,
+}
+# What may stand in the objects that keys have, by the key.
+INNER_KEYS: Mapping[str, tuple[str, ...]] = {
+    "REPOS": REPO_KEYS,
+    **{
+        key: tuple(name.upper() for name in group.model_fields)
+        for key, group in _INNER_GROUPS.items()
+    },
+}
 PATH_KEYS = (
     "EDX_PLATFORM",
     "VIRTUAL_ENV",

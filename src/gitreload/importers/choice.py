@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitreload.importers import Importer
+from gitreload.importers.cms_import import CmsImport
 from gitreload.importers.command import Command
 from gitreload.importers.git_add_course import GitAddCourse
 from gitreload.importers.studio import Studio
@@ -13,6 +14,7 @@ from gitreload.settings import Settings
 
 _KINDS: Mapping[str, Callable[[Settings], Importer]] = {
     "git_add_course": GitAddCourse,
+    "cms_import": CmsImport,
     "studio": Studio,
     "command": Command,
 }

@@ -6,23 +6,18 @@ https://github.com/mitodl/open-edx-plugins/tree/main/src/edx_sysadmin (git_impor
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
 from pathlib import Path
 
 from gitreload.git.settings import configuration
 from gitreload.importers import Source
+from gitreload.importers.digests import digest
 from gitreload.importers.evidence import Evidence
 from gitreload.importers.failures import failure
-from gitreload.model import Checkout, Imported, PermanentError, TransientError
+from gitreload.importers.manage import Manage
+from gitreload.model import Checkout, Imported, PermanentError
 from gitreload.process import Runner
 from gitreload.settings import Settings
-
-LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
-
-_PASSED_ON = ("HOME", "PATH", "LANG", "LMS_CFG", "CMS_CFG", "STUDIO_CFG", "REVISION_CFG")
 
 _USERINFO = re.compile(r"(?<=://)[^/]*@")
 
@@ -37,22 +32,21 @@ class GitAddCourse:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._python = settings.virtual_env / "bin/python"
+        self._manage = Manage(settings, "lms")
+
+    def check(self) -> None:
+        """See `Importer`."""
+        self._manage.check()
 
     def settings_digest(self, checkout: Checkout) -> str:
         """See `Importer`. The arguments stand for the settings that are part of them."""
         settings = self._settings
-        decides = [
+        return digest(
             self._arguments(checkout),
-            str(settings.edx_platform),
-            str(settings.virtual_env),
-            str(settings.lms_cfg),
-            str(settings.revision_cfg),
-            sorted(settings.importer_env.items()),
+            self._manage.decides,
             settings.evidence,
             settings.repo(checkout.directory).course_key,
-        ]
-        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+        )
 
     def accept(self, source: Source) -> None:
         """See `Importer`. The command imports the checkout itself, as it lies below REPODIR."""
@@ -75,42 +69,23 @@ class GitAddCourse:
         """See `Importer`."""
         checkout = source.checkout
         assert source.course is not None, "it was accepted"
-        key = source.course.key
-        minutes = self._settings.subprocess_timeout_minutes
         evidence = Evidence()
-        completed = runner.run(
-            [str(self._python), str(LAUNCHER), *self._arguments(checkout)],
-            cwd=str(self._settings.edx_platform),
-            env=self._environment(checkout),
-            timeout=minutes * 60,
-            records=evidence.add,
+        completed = self._manage.run(
+            *(self._arguments(checkout), runner, evidence),
+            configuration([*_harmless_pull(checkout.branch or "").items()]),
         )
         if not completed.ok:
             raise failure(
                 self.name,
                 completed,
-                minutes=minutes,
+                minutes=self._settings.subprocess_timeout_minutes,
                 cures=self._cures(checkout),
                 detail=evidence.git_error,
             )
         if self._settings.evidence == "required":
             evidence.prove_source(checkout.path, source.revision)
-            evidence.prove(key)
-        return Imported(key, self.settings_digest(checkout))
-
-    def check(self) -> None:
-        """See `Importer`. What is missing may be back soon: a mount, an upgrade."""
-        manage = self._settings.edx_platform / "manage.py"
-        if not os.path.isfile(manage):  # noqa: PTH113 (no raise where it may not be looked into)
-            raise TransientError(
-                f"there is no Open edX platform: {manage} is missing; "
-                "EDX_PLATFORM must name the platform's directory"
-            )
-        if not os.access(self._python, os.X_OK):
-            raise TransientError(
-                f"{self._python} is missing or cannot be run; "
-                "VIRTUAL_ENV must name the platform's virtual environment"
-            )
+            evidence.prove(source.course.key)
+        return Imported(source.course.key, self.settings_digest(checkout))
 
     def _check_checkout(self, checkout: Checkout) -> None:
         """Refuse what the command would import wrongly, or not at all."""
@@ -142,32 +117,7 @@ class GitAddCourse:
         name = _top_name(checkout) or checkout.directory
         positional = settings.git_add_course_style == "positional"
         directory = [name] if positional else ["--directory_path", f"{settings.repodir}/{name}"]
-        return [
-            "manage.py",
-            "lms",
-            f"--settings={settings.django_settings}",
-            "git_add_course",
-            url,
-            *directory,
-        ]
-
-    def _environment(self, checkout: Checkout) -> dict[str, str]:
-        configured = {
-            "LMS_CFG": self._settings.lms_cfg,
-            "REVISION_CFG": self._settings.revision_cfg,
-        }
-        return (
-            {
-                name: value
-                for name, value in os.environ.items()
-                if name in _PASSED_ON or name.startswith("DJANGO_")
-            }
-            | {"SERVICE_VARIANT": "lms"}
-            | {name: str(value) for name, value in configured.items() if value is not None}
-            | dict(self._settings.importer_env)
-            | {"GIT_TERMINAL_PROMPT": "0"}
-            | configuration([*_harmless_pull(checkout.branch or "").items()])
-        )
+        return ["git_add_course", url, *directory]
 
     def _cures(self, checkout: Checkout) -> dict[str, str]:
         style = _OTHER_STYLE[self._settings.git_add_course_style]

@@ -1,0 +1,5 @@
+"""For pages that no command shows."""
+
+
+class UserProfile:
+    pass

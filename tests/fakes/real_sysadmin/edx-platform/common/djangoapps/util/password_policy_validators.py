@@ -1,0 +1,5 @@
+"""For pages that no command shows."""
+
+
+def normalize_password(password: str) -> str:
+    return password

@@ -1,0 +1,3 @@
+"""For a form that no command shows."""
+
+countries: tuple[str, ...] = ()

@@ -1,0 +1,5 @@
+"""Migrations name the field from here."""
+
+from jsonfield.fields import JSONField
+
+__all__ = ["JSONField"]

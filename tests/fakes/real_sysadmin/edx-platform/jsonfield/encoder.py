@@ -1,0 +1,5 @@
+"""For an argument in a migration."""
+
+
+class JSONEncoder:
+    pass
