@@ -565,11 +565,7 @@ GROUPS = (
 def test_the_documentation_has_every_key_and_default() -> None:
     lines = DOCS.read_text().splitlines()
     tables = [line for line in lines if line.startswith("| `")]
-    assert tables == [
-        row
-        for group in GROUPS
-        for row in rows(group)
-    ]
+    assert tables == [row for group in GROUPS for row in rows(group)]
 
 
 def test_the_schema_has_every_key_with_a_description() -> None:

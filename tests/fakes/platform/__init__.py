@@ -1,8 +1,9 @@
 """A stand-in for the Open edX platform, which needs databases that cannot run here.
 
-`build` lays out what EDX_PLATFORM and VIRTUAL_ENV name. Its `manage.py lms git_add_course` is a
-real process: it pulls, reads the OLX and writes what it read, fails as the platform fails, and logs
-as the platform logs in production. `Platform.behave` changes how, from the next run on.
+`build` lays out what EDX_PLATFORM and VIRTUAL_ENV name. Its `manage.py lms git_add_course` and
+`manage.py cms import` are real processes: they read the OLX (the first pulls before) and write what
+they read, fail as the platform fails, and log as the platform logs in production.
+`Platform.behave` changes how, from the next run on.
 """
 
 from __future__ import annotations
@@ -52,6 +53,16 @@ class Platform:
         """What the platform has of the course "org/course/run": `revision`, `tree`, `files`, …"""
         file = self.modulestore / f"{key.replace('/', '+')}.json"
         return dict(json.loads(file.read_text())) if file.exists() else None
+
+    def forget(self) -> None:
+        """Have no courses."""
+        for file in self.modulestore.glob("*.json"):
+            file.unlink()
+
+    def add_course(self, key: str) -> None:
+        """Have a course already."""
+        file = self.modulestore / f"{key.replace('/', '+')}.json"
+        file.write_text(json.dumps({"key": key}))
 
     def journal(self, event: str | None = None) -> list[dict[str, Any]]:
         """What happened, in order: `start` and `end` of every run, and every `overlap`.

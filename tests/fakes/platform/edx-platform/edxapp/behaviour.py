@@ -30,6 +30,8 @@ class Behaviour:
     `style`: how the command takes the directory, "option" or "positional".
     `git_error`: the name of a GitImportError to raise where it belongs, such as "CANNOT_PULL".
     `database_away`: connecting fails, as at the first query.
+    `unparsable`, `missing`: files of the course, by path, that are so for the platform, whatever is
+    there.
     `unsavable`: static files, by name, that the content store does not take.
     `broken_block`: the url_name of a block that does not import.
     `imports`: what becomes of a course that was read: "it", "nothing", or the key of another one.
@@ -47,6 +49,8 @@ class Behaviour:
     style: str = "option"
     git_error: str | None = None
     database_away: bool = False
+    unparsable: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     unsavable: tuple[str, ...] = ()
     broken_block: str | None = None
     imports: str = "it"

@@ -122,10 +122,18 @@ def _import_asset_metadata(path: Path) -> int | None:
 
 def _import_block(block: dict[str, Any]) -> None:
     log.debug("importing block location %s", block["url_name"])
-    if block["url_name"] == behaviour.now().broken_block:
-        log.error("Course import None: failed to import block location %s", block["url_name"])
-        raise BlockFailedToImport(
+    try:
+        _make_block(block)
+    except ValueError:
+        text = f"Course import None: failed to import block location {block['url_name']}"
+        log.exception(text)
+        raise BlockFailedToImport(  # noqa: B904 (so does the platform)
             f"Failed to import block: {block['display_name']} at location: {block['url_name']}"
         )
     for child in block["children"]:
         _import_block(child)
+
+
+def _make_block(block: dict[str, Any]) -> None:
+    if block["url_name"] == behaviour.now().broken_block:
+        raise ValueError(f"the {block['category']} has a field that cannot be read")
