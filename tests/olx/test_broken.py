@@ -512,7 +512,7 @@ def url_name_with_a_space(course: Course) -> str:
     name, line, column = inside(course, '<html url_name="a b"/>')
     return (
         f"{name}:{line}:{column}: url_name 'a b' is refused by the platform; it may hold letters, "
-        "digits and . _ - % :"
+        "digits and . _ - ~ % :"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.course import write_course
-from gitreload.olx import Course, examine, normal_key
+from gitreload.olx import Course, examine
 
 
 def test_a_course_is_found_wherever_it_is(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_platform_names_blocks_that_have_no_name(tmp_path: Path) -> None:
         '<html display_name="Say, what?">1</html><html>2</html></vertical></chapter></course>'
     )
     [course] = examine(tmp_path).courses
-    assert course.identifiers == {"course/c", "chapter/s", "vertical/A_unit", "html/Say__what_"}
+    assert course.identifiers == {"course/c", "chapter/s", "vertical/A_unit", "html/Say_what_"}
 
 
 def test_a_link_within_the_checkout_is_followed(tmp_path: Path) -> None:
@@ -72,11 +72,6 @@ def test_a_link_within_the_checkout_is_followed(tmp_path: Path) -> None:
     assert (course.root, course.key) == (".", "Brook/Geo1/2026")
     assert "html/deltas" in course.identifiers
     assert not examine(tmp_path).findings
-
-
-def test_both_forms_of_a_key_are_one() -> None:
-    assert normal_key("course-v1:Brook+Geo1+2026") == "Brook/Geo1/2026"
-    assert normal_key("Brook/Geo1/2026") == "Brook/Geo1/2026"
 
 
 def test_a_mistake_is_told_with_its_place(tmp_path: Path) -> None:

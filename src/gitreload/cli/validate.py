@@ -87,8 +87,8 @@ def _subject(path: str, roots: tuple[str, ...], course_key: str | None) -> _Subj
     """A checkout by its name, or any directory; one that is a checkout has its settings."""
     settings = load_settings()
     named = settings.repodir / path
-    folder = named if named.is_dir() and not path.startswith(".") else Path(path)
-    if not folder.is_dir():
+    folder = named if _is_there(named) and not path.startswith(".") else Path(path)
+    if not _is_there(folder):
         raise UsageError(
             f"there is no directory {path}, here or below REPODIR, {settings.repodir}; give the "
             "path of a course's repository"
@@ -96,6 +96,10 @@ def _subject(path: str, roots: tuple[str, ...], course_key: str | None) -> _Subj
     directory = os.path.relpath(os.path.realpath(folder), os.path.realpath(settings.repodir))
     repo = settings.repo(directory)
     return _Subject(path, folder, roots or repo.subdir, course_key or repo.course_key)
+
+
+def _is_there(folder: Path) -> bool:
+    return os.path.isdir(folder)  # noqa: PTH112 (no raise where it may not be looked into)
 
 
 def _advised(subject: _Subject, report: Report) -> Report:

@@ -9,7 +9,6 @@ https://github.com/openedx/openedx-platform/blob/master/xmodule/xml_block.py
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from gitreload.olx.categories import (
 )
 from gitreload.olx.elements import Document, Element, read
 from gitreload.olx.findings import Broken, Findings
-from gitreload.olx.keys import valid_name
+from gitreload.olx.keys import clean_name, valid_name
 from gitreload.olx.report import Finding, Level
 from gitreload.olx.texts import read_text
 from gitreload.olx.tree import Missing, Tree, below
@@ -31,8 +30,6 @@ from gitreload.visible import shown
 # The platform reads a block within reading its parent, and runs out of stack some way beyond.
 DEEPEST = 100
 MOST = 200_000
-
-_UNCLEAN = re.compile(r"[^\w.%-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Blocks:
             self._tell(
                 place,
                 f"url_name {shown(name)!r} is refused by the platform; it may hold letters, digits "
-                "and . _ - % :",
+                "and . _ - ~ % :",
             )
             return False
         if identifier not in self.identifiers:
@@ -265,7 +262,7 @@ def _name(element: Element) -> str | None:
             return attributes[key] or None
     for key in ("name", "display_name"):
         if key in attributes:
-            return _UNCLEAN.sub("_", attributes[key]) or None
+            return clean_name(attributes[key]) or None
     return None
 
 

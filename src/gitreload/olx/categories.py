@@ -47,8 +47,8 @@ LEAVES = frozenset(
         "word_cloud",
     }
 )
-POINTED_TO = CONTAINERS | LEAVES
-"""A tag of these with nothing but a url_name points to a file."""
+POINTED_TO = (CONTAINERS | LEAVES) - {"discussion"}
+"""A tag of these with nothing but a url_name points to a file. A discussion need not have one."""
 
 # Of these a second one with the same name gets a made-up name (make_name_unique in
 # xmodule/modulestore/xml.py), under which no file is found.

@@ -97,7 +97,7 @@ class Examination:
 
     def _check_pages(self) -> None:
         for name in self._files:
-            if name[len(self._own) :].startswith(_PAGES) and not name.endswith("~"):
+            if name[len(self._own) :].startswith(_PAGES) and name.endswith(".html"):
                 try:
                     with self._tree.open(name) as source:
                         read_text(source)

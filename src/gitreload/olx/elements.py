@@ -18,8 +18,8 @@ from gitreload.visible import shown
 
 _CHUNK = 256 * 1024
 _LONGEST = 64 * 1024 * 1024
-# A tag with its attributes is held in memory as a whole.
-_LONGEST_TAG = 4 * 1024 * 1024
+# A tag with its attributes is held in memory as a whole; libxml2 takes no longer attribute.
+_LONGEST_TAG = 10_000_000
 _DEEPEST = 256
 # Each that is kept takes some 500 bytes.
 _MOST_KEPT = 200_000
@@ -149,7 +149,7 @@ class _Reading:
         if length > _LONGEST:
             raise Broken(f"longer than {_LONGEST // 2**20} MiB; divide it")
         if length - self._parser.CurrentByteIndex > _LONGEST_TAG:
-            raise self._broken(f"a tag longer than {_LONGEST_TAG // 2**20} MiB; shorten it")
+            raise self._broken(f"a tag longer than {_LONGEST_TAG // 10**6} MB; shorten it")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._parser.CharacterDataHandler = None

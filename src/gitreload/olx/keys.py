@@ -10,9 +10,9 @@ import re
 from gitreload.olx.elements import Element
 from gitreload.visible import shown
 
-# In a part of "org/course/run", and in the name of a block (DEPRECATED_INVALID_CHARS there).
 _KEY_PART = re.compile(r"[\w.%-]+")
-_NAME = re.compile(r"[\w.%:-]+")
+_NAME = re.compile(r"[\w.~%:-]+")
+_UNCLEAN = re.compile(r"[^\w.%-]")
 
 
 def normal_key(key: str) -> str:
@@ -24,6 +24,11 @@ def normal_key(key: str) -> str:
 def valid_name(name: str) -> bool:
     """Whether the platform takes `name` as a block's url_name."""
     return _NAME.fullmatch(name) is not None
+
+
+def clean_name(text: str) -> str:
+    """The url_name that the platform makes of a title."""
+    return re.sub("_+", "_", _UNCLEAN.sub("_", text))
 
 
 def key_parts(course: Element) -> dict[str, str]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable
+from typing import Any
 
 from gitreload.olx.findings import Broken, Findings
-from gitreload.olx.texts import place_after, read_object, read_text
+from gitreload.olx.texts import place_after, read_json
 from gitreload.olx.tree import Tree
 from gitreload.visible import shown
+
+_POLICY = "policy.json"
+_OBJECTS = (_POLICY, "grading_policy.json", "assets.json")
 
 
 def check_policies(tree: Tree, names: Iterable[str], findings: Findings) -> None:
@@ -26,13 +30,18 @@ def check_policies(tree: Tree, names: Iterable[str], findings: Findings) -> None
 
 def _check(tree: Tree, name: str) -> None:
     with tree.open(name) as source:
-        policy = read_object(source)
-    if posixpath.basename(name) != "policy.json":
-        return
-    # What it says of a block is merged into what the block says itself.
+        value, text = read_json(source)
+    file = posixpath.basename(name)
+    if file in _OBJECTS and not isinstance(value, dict):
+        place = place_after(text[: len(text) - len(text.lstrip())])
+        raise Broken("must be an object: { … }", *place)
+    if file == _POLICY:
+        _check_blocks(value, text)
+
+
+def _check_blocks(policy: dict[str, Any], text: str) -> None:
+    """That what a policy says of a block can be merged into what the block says itself."""
     for key, value in policy.items():
         if not isinstance(value, dict):
-            with tree.open(name) as source:
-                text = read_text(source)
             place = place_after(text[: max(text.find(json.dumps(key)), 0)])
             raise Broken(f"what it says of {shown(key)!r} must be an object: {{ … }}", *place)

@@ -27,23 +27,19 @@ def read_text(source: BinaryIO, longest: int = _LONGEST) -> str:
         ) from error
 
 
-def read_object(source: BinaryIO) -> dict[str, Any]:
-    """The JSON object in a file. Raises `Broken` where there is none."""
+def read_json(source: BinaryIO) -> tuple[Any, str]:
+    """What a file says in JSON, and its text. Raises `Broken` where it is none."""
     text = read_text(source, _LONGEST_JSON)
     if text.startswith(_BOM):
         raise Broken("starts with a byte order mark; save it as UTF-8 without one", 1, 1)
     try:
-        value = json.loads(text)
+        return json.loads(text), text
     except json.JSONDecodeError as error:
         raise Broken(f"not JSON: {error.msg}", error.lineno, error.colno) from error
     except RecursionError as error:
         raise Broken("nested too deep to be read") from error
     except ValueError as error:
         raise Broken("has a number of thousands of digits") from error
-    if not isinstance(value, dict):
-        place = place_after(text[: len(text) - len(text.lstrip())])
-        raise Broken("must be an object: { … }", *place)
-    return value
 
 
 def place_after(text: str) -> tuple[int, int]:
