@@ -172,6 +172,12 @@ class Deployment:
     def queue(self) -> list[dict[str, Any]]:
         return list(self.get("/queue").body["queue"])
 
+    def logs(self, text: str, times: int = 1) -> None:
+        """Wait until its log has the text, so many times: an answer may be there before it."""
+        wait_until(
+            lambda: self.log.read_text().count(text) >= times, what=f"{text!r} in the server's log"
+        )
+
     def settle(self, seconds: float = 60) -> None:
         """Wait until nothing is queued or running."""
         wait_until(lambda: not self.queue(), seconds=seconds, what="an empty queue")

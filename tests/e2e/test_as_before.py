@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from e2e.deployment import Deployment
-from helpers import wait_until
 
 SIX_KEYS = {"DJANGO_SETTINGS", "EDX_PLATFORM", "LOG_LEVEL", "NUM_THREADS", "REPODIR", "VIRTUAL_ENV"}
 
@@ -18,8 +17,8 @@ def test_the_six_keys_an_empty_queue_and_an_unsigned_form(here: Deployment) -> N
         "GITRELOAD_STATE_DIR": str(here.state_dir),
     }
     here.start("gitreload")
-    wait_until(lambda: "rivers ← " in here.log.read_text(), what="what it follows")
-    assert "only requests from this machine are served" in here.log.read_text()
+    here.logs("rivers ← ")
+    here.logs("only requests from this machine are served")
     queue = here.request("GET", "/queue")
     assert queue.text == '{"queue_length":0,"queue":[]}'
     revision = remote.commit({"about/overview.html": "<h2>As before</h2>\n"})

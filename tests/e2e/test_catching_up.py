@@ -45,7 +45,7 @@ def test_the_import_of_a_lost_push_comes_at_the_start(here: Deployment) -> None:
     here.settle()
     [job, _] = json.loads(here.run("jobs", "--json"))
     assert (job["reason"], job["action"], job["state"]) == ("reconcile", "import", "succeeded")
-    assert "rivers is behind" in here.log.read_text()
+    here.logs("rivers is behind")
 
 
 def test_one_that_is_killed_while_it_looks_begins_anew(here: Deployment, slow: GitServer) -> None:

@@ -114,7 +114,7 @@ def test_another_owners_repository_of_the_same_name_does_nothing(here: Deploymen
     answer = here.request("POST", "/", body, headers)
     assert (answer.status, answer.body["outcome"]) == (404, "ignored")
     assert here.jobs("--checkout", "springs") == []
-    assert "REPOS.springs.REMOTES" in here.log.read_text()
+    here.logs("REPOS.springs.REMOTES")
 
 
 def test_a_storm_makes_few_runs_and_the_last_is_at_the_tip(here: Deployment) -> None:

@@ -30,7 +30,7 @@ def test_a_full_disk_is_refused_and_forgotten_once_there_is_room(tmp_path: Path)
         answer = wait_until(lambda: _refused(here, remote), what="a refusal")
         assert answer.headers["retry-after"]
         assert "disk is full" in answer.body["msg"]
-        assert "disk is full" in here.log.read_text()
+        here.logs("disk is full")
         ballast.unlink()
         revision = remote.commit({"a": "after\n"})
         assert here.deliver(remote, revision).status == 200
@@ -61,7 +61,7 @@ def test_a_read_only_state_directory(tmp_path: Path) -> None:
             answer = here.deliver(remote)
             assert answer.status == 503
             assert here.get("/readyz").status == 503
-            assert str(state) in here.log.read_text()
+            here.logs(str(state))
             subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "small")], check=True)
             wait_until(lambda: here.get("/readyz").status == 200, what="a start")
             assert here.deliver(remote).status == 200

@@ -63,10 +63,8 @@ def test_queued_work_starts_without_a_request(
     process = here.start_unasked(*_command(server, here))
     wait_until(lambda: here.platform.journal("end"), what="an import")
     # Each process says that it starts, and one what is configured.
-    wait_until(
-        lambda: here.log.read_text().count("serves in process") >= processes, what="all starts"
-    )
-    wait_until(lambda: "deliveries: must be" in here.log.read_text(), what="the configuration")
+    here.logs("serves in process", times=processes)
+    here.logs("deliveries: must be")
     assert here.log.read_text().count("deliveries: must be") == 1
     assert here.stop(process) == 0
 
