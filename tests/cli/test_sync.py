@@ -64,7 +64,7 @@ class TestQueueing:
 
 
 class TestWaiting:
-    """By the installed command: it works by itself where no server does."""
+    """It works by itself where no server does."""
 
     def test_success(self, host: Host) -> None:
         tip = host.remote.commit({"new.txt": "new\n"})
@@ -87,25 +87,20 @@ class TestWaiting:
         (platform / "bin/python").symlink_to(sys.executable)
         host.configure(EDX_PLATFORM=str(platform), VIRTUAL_ENV=str(platform))
         host.clone("other.git")
-        with host.command("sync", "--all", "--wait") as waiting:
-            told, complaints = waiting.communicate(timeout=60)
-        assert waiting.returncode == 1, complaints
-        assert "course: failed: " in told or "course: failed, " in told
-        assert "course.xml" in told
+        told = host.run("sync", "--all", "--wait")
+        assert told.exit_code == 1, told.stderr
+        assert "course: failed: " in told.stdout or "course: failed, " in told.stdout
+        assert "course.xml" in told.stdout
 
     def test_json_is_one_document_with_the_ends(self, host: Host) -> None:
-        with host.command("sync", "course", "--update", "--wait", "--json") as waiting:
-            told, _ = waiting.communicate(timeout=60)
-        [job] = json.loads(told)
+        [job] = host.json("sync", "course", "--update", "--wait")
         assert (job["state"], job["directory"]) == ("succeeded", "course")
 
     def test_failures_from_before_are_no_news(self, host: Host, book: Book) -> None:
         host.done("sync", "course", "--update")
         book.try_again(book.begin("an old line"))
         assert "queued, try 6" in host.done("list")
-        with host.command("sync", "course", "--update", "--wait") as waiting:
-            told, _ = waiting.communicate(timeout=60)
-        assert waiting.returncode == 0
+        told = host.done("sync", "course", "--update", "--wait")
         assert "joins job 1" in told
         assert "--- attempt 2 of job 1" in told
         assert "an old line" not in told

@@ -64,7 +64,7 @@ def test_kill_minus_nine_at_random_moments(tmp_path: Path) -> None:
         storm = Storm(here, remotes, seed)
         storm.thread.start()
         for number in range(ROUNDS):
-            enough = len(storm.acknowledged) + dice.randint(3, 25)
+            enough = len(storm.acknowledged) + dice.randint(3, 12)
             wait_until(lambda n=enough: len(storm.acknowledged) >= n, what="more pushes")  # type: ignore[misc]
             storm.stopping.wait(dice.uniform(0, 0.1))
             server, worker = _kill(here, server, worker, number % 3)
