@@ -21,6 +21,7 @@ from gitreload.setting_groups import (
     StandardPaths,
 )
 from gitreload.setting_importers import CmsImportSettings, StudioSettings
+from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
@@ -32,6 +33,7 @@ STUDIO = {
     "CLIENT_ID": "gitreload",
     "CLIENT_SECRET": SECRET,
 }
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DOCS = Path(__file__).parent.parent / "docs/configuration.md"
 
 
@@ -430,6 +432,14 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"a": {"CMS_IMPORT": {"PYTHON_LIB": False}}}}, {}),
     ({"CMS_IMPORT": {"PYTHON_LIB_FILENAME": "static/lib.zip"}}, {}),
     ({}, {"GITRELOAD_CMS_IMPORT": "nostatic"}),
+    ({"NOTIFY": "json://ada:pw@x.example"}, {}),
+    ({"NOTIFY": ["json://ada:pw@x.example", {}, {"URL": "ada@x.example"}, {"URL": "a://b c"}]}, {}),
+    ({"NOTIFY": [{"URL": {"FILE": "empty"}, "ON": [], "THROTTLE": 1, "BODY": ""}]}, {}),
+    ({"NOTIFY": [{"URL": "json://x", "TITLE": "{job.id}", "BODY": "{", "ON": ["success"]}]}, {}),
+    ({"REPOS": {"a": {"NOTIFY": True}, "b": {"NOTIFY": [{"URL": "json://x", "on": []}]}}}, {}),
+    ({"OUTGOING_WEBHOOKS": [{"URL": "https://ada:pw@x.example", "SECRET": "whsec_short"}]}, {}),
+    ({"OUTGOING_WEBHOOKS": [{"URL": "x.example", "SECRET": "no prefix", "ON": "job.failed"}]}, {}),
+    ({"OUTGOING_WEBHOOKS": [{"URL": "http://bot.example/", "SECRET": WHSEC}]}, {}),
     ({"STATE_DIR": "/srv/repos", "REPODIR": "/srv/repos"}, {}),
     ({"STATE_DIR": "/srv/repos/course/../state", "REPODIR": "/srv/repos"}, {}),
     ({"REPODIR": "/var/lib/gitreload"}, {}),
@@ -559,6 +569,8 @@ GROUPS = (
     CmsImportSettings,
     StandardPaths,
     StudioSettings,
+    NotifySettings,
+    OutgoingWebhookSettings,
 )
 
 

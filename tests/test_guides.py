@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -52,13 +53,20 @@ CONFIGURATIONS = [
 _CALL = re.compile(r"^(?:sudo -u \w+ )?gitreload (?P<name>[a-z]+)(?P<rest>[^#\n]*)", re.MULTILINE)
 _OPTION = re.compile(r"(?<=\s)--?[a-z][a-z-]*")
 
+# What the files hold that secrets are in; a password, but for these.
+PASSWORD = "correct-horse-battery-staple"
+CONTENTS = {
+    "ops-mail": "mailto://127.0.0.1/?from=gitreload@example.org&to=ops@example.org",
+    "bot-secret": f"whsec_{base64.b64encode(PASSWORD.encode()).decode()}",
+}
+
 
 def loaded(folder: Path, snippet: Snippet) -> Config:
     """The snippet as a configuration, whose paths start in `folder`."""
     text = re.sub(r'"/(?=\w)', f'"{folder}/', snippet.text)
     for secret in re.findall(r'"FILE": "([^"]+)"', text):
         Path(secret).parent.mkdir(parents=True, exist_ok=True)
-        Path(secret).write_text("correct-horse-battery-staple\n")
+        Path(secret).write_text(f"{CONTENTS.get(Path(secret).name, PASSWORD)}\n")
         Path(secret).chmod(0o600)
     file = folder / "gr.env.json"
     file.write_text(text)

@@ -11,13 +11,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gitreload import config_sources, remotes
+from gitreload import audience, config_sources, remotes
 from gitreload.config_sources import ConfigError, Raw
 from gitreload.credentials import ADVISED, CURE
 from gitreload.setting_forms import Start
@@ -48,7 +49,7 @@ __all__ = [
 
 SECRET_KEYS = (
     *("WEBHOOK_SECRETS", "BASIC_AUTH", "SECRETS", "TOKEN", "GITHUB_TOKEN", "IMPORTER_ENV"),
-    "CLIENT_SECRET",
+    *("CLIENT_SECRET", "NOTIFY", "OUTGOING_WEBHOOKS"),
 )
 OBSOLETE = {  # keys of 0.1
     "LINKED_REPOS": "list the linked repositories' URLs in REPOS.<directory>.REMOTES",
@@ -86,6 +87,7 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> C
     _refuse_unknown_webhooks(settings, origins)
     _refuse_links_in_the_way(settings, origins)
     _refuse_idle_commands(settings, origins)
+    _refuse_notifying_without_apprise(settings, origins)
     warnings += _doubtful(settings, raw, origins)
     return Config(settings, raw.path, origins, tuple(visible(warning) for warning in warnings))
 
@@ -152,6 +154,8 @@ def _problem(error: ErrorDetails) -> str:
         return _unknown(where)
     if error["type"] == "sentence":
         return f"{_dotted(where)}: {error['msg']}"
+    if error["type"] == "missing":
+        return f"{_dotted(where)} is missing; docs/configuration.md says what it is"
     form = error["ctx"]["form"] if error["type"] == "form" else _CONTAINERS[error["type"]]
     if where[-1] == "[key]":
         return f"{_dotted(where[:-2])} has the key {_quoted(where[-2])}; expected {form}"
@@ -224,6 +228,15 @@ def _refuse_unknown_webhooks(settings: Settings, origins: Mapping[str, str]) -> 
         )
 
 
+def _refuse_notifying_without_apprise(settings: Settings, origins: Mapping[str, str]) -> None:
+    for each in audience.notified(settings):
+        if find_spec("apprise") is None:
+            raise ConfigError(
+                f"{_origin(origins, each.place)}: {each.place} needs Apprise, which is not "
+                "installed: install gitreload[notify] where gitreload is, or take it out"
+            )
+
+
 def _refuse_links_in_the_way(settings: Settings, origins: Mapping[str, str]) -> None:
     """Raise ConfigError where two are published as one, or one where updates remove things."""
     repodir = os.path.normpath(settings.repodir)
@@ -263,6 +276,11 @@ def _refuse_idle_commands(settings: Settings, origins: Mapping[str, str]) -> Non
             )
 
 
+def _origin(origins: Mapping[str, str], where: str) -> str:
+    """Where the key comes from that the place `where` ("SECRETS[0]") is in."""
+    return origins[re.split("[.[]", where)[0]]
+
+
 def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[str]:
     """What works but is hardly meant, a sentence each."""
     doubts = [
@@ -272,15 +290,24 @@ def _doubtful(settings: Settings, raw: Raw, origins: Mapping[str, str]) -> list[
         if not (raw.values.get(key) or "/").startswith(("/", "~"))
     ]
     doubts += [
-        f"{origins[re.split('[.[]', where)[0]]}: {where}: the secret is shorter than {ADVISED} "
+        f"{_origin(origins, where)}: {where}: the secret is shorter than {ADVISED} "
         f"characters; {CURE}"
         for where, secret in settings.secrets()
         if secret.short
     ]
-    exposed = dict.fromkeys(filter(None, (secret.exposed for _, secret in settings.secrets())))
+    sent = [each.entry.url for each in audience.notified(settings)]
+    signed = [each.entry.secret for each in audience.posted(settings)]
+    all_secrets = [*(secret for _, secret in settings.secrets()), *sent, *signed]
+    exposed = dict.fromkeys(filter(None, (secret.exposed for secret in all_secrets)))
     doubts += [
         f"every user of this machine may read the secret in {file}; run: chmod o-r {file}"
         for file in exposed
+    ]
+    doubts += [
+        f"{_origin(origins, each.place)}: {each.place}: what is sent to {each.entry.url} is not "
+        "encrypted; use https, or an address of this machine"
+        for each in audience.posted(settings)
+        if not (site := remotes.http_site(each.entry.url)) or not site.private
     ]
     if settings.authenticated and settings.allow_unsigned:
         doubts.append(

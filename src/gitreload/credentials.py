@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from pathlib import Path
 
 from gitreload.model import GitreloadError
-from gitreload.webhook_keys import fault
+from gitreload.webhook_keys import SYMMETRIC, fault
 
 SHORTEST = 12
 ADVISED = 20
 CURE = "a good one comes from: openssl rand -hex 32"
 
 log = logging.getLogger(__name__)
+
+# One URL only: Apprise would take several, of which each is sent to again while one of them fails.
+_APPRISE_URL = re.compile(rb"[A-Za-z][A-Za-z0-9]*://[!-~]*")
 
 
 class UnfitSecretError(GitreloadError):
@@ -151,6 +155,47 @@ class ClientSecret(Secret):
         if not text or not text.isprintable() or "\ufffd" in text:
             raise UnfitSecretError(
                 f"{what} is no client secret: one line, as the page of the application showed it"
+            )
+        return value
+
+
+class AppriseUrl(Secret):
+    """Where Apprise sends to: its URLs hold tokens and passwords."""
+
+    @staticmethod
+    def fit(value: bytes, what: str) -> bytes:
+        """`value`, if it can be one; else raises `UnfitSecretError`."""
+        if not _APPRISE_URL.fullmatch(value):
+            raise UnfitSecretError(
+                f"{what} is no URL of Apprise, such as mailto://user:password@mail.example.org; "
+                "docs/notifications.md has those of the usual services"
+            )
+        return value
+
+    @property
+    def identity(self) -> str:
+        """What tells it from others: its file, or itself, which nobody may see."""
+        return str(self._file or self._value.decode("ascii"))
+
+    @property
+    def scheme(self) -> str:
+        """The kind of service, as its URL has it ("slack"), which is no secret."""
+        return self.read().partition(b"://")[0].decode("ascii").lower()
+
+
+class SigningSecret(Secret):
+    """What outgoing webhooks are signed with, as the Standard Webhooks specification has it."""
+
+    @staticmethod
+    def fit(value: bytes, what: str) -> bytes:
+        """`value`, if it can be one; else raises `UnfitSecretError`."""
+        wrong = fault(value)
+        if wrong is None and not value.startswith(SYMMETRIC):
+            wrong = "it begins with whsec_"
+        if wrong is not None:
+            raise UnfitSecretError(
+                f"{what} is no key of Standard Webhooks: {wrong}; a good one comes from: "
+                'echo "whsec_$(openssl rand -base64 32)"'
             )
         return value
 

@@ -24,7 +24,7 @@ from gitreload.checkouts.revision import revision
 from gitreload.complaints import Complaints
 from gitreload.git import Git
 from gitreload.late import late
-from gitreload.ledger import CheckoutRecord, Ledger
+from gitreload.ledger import CheckoutRecord, Ledger, Trouble
 from gitreload.locks import Lock
 from gitreload.model import Action, Checkout, GitreloadError, Interrupted, Reason, State
 from gitreload.process import Runner
@@ -81,7 +81,10 @@ class _Round:
         if seen.error is not None:
             self.troubles[seen.checkout.path] = seen
         record = self.known.get(seen.checkout.path)
-        if record is None or (record.tip, record.trouble) != (seen.tip, _text(seen.error)):
+        if record is None or (record.tip, _text(record.trouble)) != (
+            seen.tip,
+            _text(seen.error),
+        ):
             self.news.append(seen)
 
 
@@ -240,7 +243,7 @@ class Reconciler:
         return free
 
     def _note(self, news: list[Seen]) -> None:
-        self._ledger.note_tips([(seen.checkout, seen.tip, _text(seen.error)) for seen in news])
+        self._ledger.note_tips([(seen.checkout, seen.tip, seen.error) for seen in news])
         news.clear()
 
     def _tell_troubles(self, troubles: dict[str, Seen]) -> None:
@@ -287,5 +290,5 @@ class Reconciler:
         self._late = set(found)
 
 
-def _text(error: GitreloadError | None) -> str | None:
-    return None if error is None else str(error)
+def _text(why: GitreloadError | Trouble | None) -> str | None:
+    return None if why is None else str(why)

@@ -8,16 +8,27 @@ wait.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from queue import SimpleQueue
+from typing import cast
 
 from gitreload.complaints import Complaints
 from gitreload.ledger import Draft, Ledger, Owed, Report, Told
 from gitreload.locks import Lock
-from gitreload.model import GitreloadError, Job, Mark, PermanentError, TransientError
-from gitreload.reporters import News, Reporter
+from gitreload.model import (
+    GitreloadError,
+    Interrupted,
+    Job,
+    Mark,
+    PermanentError,
+    TransientError,
+)
+from gitreload.reporters import News, Reporter, Teller
+from gitreload.reporters.events import is_event, job_event
 from gitreload.reporters.wording import stories
 from gitreload.visible import visible
 
@@ -43,6 +54,8 @@ _DUTY = "tell reporters of jobs"
 
 # What was told, and what went wrong with that.
 _End = tuple[Owed, GitreloadError | None]
+# Both are told one report at a time.
+_Told = Reporter | Teller
 
 
 class Reporting:
@@ -54,9 +67,11 @@ class Reporting:
         reporters: Callable[[], Sequence[Reporter]],
         public_url: Callable[[], str | None],
         stopping: threading.Event,
+        tellers: Callable[[], Sequence[Teller]] = tuple,
     ) -> None:
         self._ledger = ledger
         self._reporters = reporters
+        self._tellers = tellers
         self._public_url = public_url
         self._stopping = stopping
         self._lock: Lock | None = None
@@ -113,13 +128,17 @@ class Reporting:
 
     def attend(self) -> None:
         """Note what is to be told by now, and begin to tell it. Raises LedgerUnavailable."""
-        reporters = {reporter.name: reporter for reporter in self._reporters()}
-        if not reporters:
+        told = self._listening()
+        if not told:
             self._forget()
         else:
             self._forgot_at = None
-            self._decide(reporters)
-        self._send(reporters)
+            self._decide()
+        self._send(told)
+
+    def _listening(self) -> dict[str, _Told]:
+        everybody: list[_Told] = [*self._reporters(), *self._tellers()]
+        return {each.name: each for each in everybody}
 
     def _forget(self) -> None:
         """Reporters that are configured later tell nothing of what was before."""
@@ -129,9 +148,11 @@ class Reporting:
                 self._ledger.forget_news()
             self._forgot_at = now
 
-    def _decide(self, reporters: Mapping[str, Reporter]) -> None:
-        if self._asked_of != list(reporters):
-            self._asked, self._asked_of = {}, list(reporters)
+    def _decide(self) -> None:
+        reporters, tellers = self._reporters(), self._tellers()
+        names = [reporter.name for reporter in reporters]
+        if self._asked_of != names:
+            self._asked, self._asked_of = {}, names
         announced = self._ledger.announced()
         news = {job for job, wanted in announced.items() if self._asked.get(job) != wanted}
         # A job that was superseded comes before the one that stands for it.
@@ -139,12 +160,24 @@ class Reporting:
         for start in range(0, len(jobs), BATCH):
             self._ledger.report(
                 jobs[start : start + BATCH],
-                lambda job, told: self._drafts(reporters, job, told),
+                lambda job, told: chain(
+                    self._drafts(reporters, job, told), self._events(tellers, job, told)
+                ),
             )
         self._asked = announced
 
-    def _drafts(self, reporters: Mapping[str, Reporter], job: Job, told: Told) -> Iterator[Draft]:
-        for name, reporter in reporters.items():
+    def _events(self, tellers: Sequence[Teller], job: Job, told: Told) -> Iterator[Draft]:
+        if not tellers or not is_event(job):
+            return
+        event = job_event(
+            job, self._ledger.clock(), told.origin(), host=socket.gethostname(), url=self._url(job)
+        )
+        for teller in tellers:
+            yield from teller.of_job(event, told.heard)
+
+    def _drafts(self, reporters: Sequence[Reporter], job: Job, told: Told) -> Iterator[Draft]:
+        for reporter in reporters:
+            name = reporter.name
             for revision, mark, sentence in stories(job, told.revisions(name)):
                 if not job.state.finished and told.failed(name, revision):
                     continue  # it fails again and again, which is told once
@@ -156,33 +189,38 @@ class Reporting:
     def _news(
         self, job: Job, mark: Mark, revision: str | None, sentence: str, forge: str | None
     ) -> News:
-        site = self._public_url()
-        url = None if site is None else f"{site.rstrip('/')}/jobs/{job.id}"
-        return News(job, mark, revision, sentence, url, forge)
+        return News(job, mark, revision, sentence, self._url(job), forge)
 
-    def _send(self, reporters: Mapping[str, Reporter]) -> None:
+    def _url(self, job: Job) -> str | None:
+        site = self._public_url()
+        return None if site is None else f"{site.rstrip('/')}/jobs/{job.id}"
+
+    def _send(self, listening: Mapping[str, _Told]) -> None:
         for owed in self._ledger.due_reports(LONGEST_SECONDS):
             report = owed.report
-            reporter = reporters.get(report.reporter)
+            reporter = listening.get(report.reporter)
             if reporter is None:
                 self._ledger.end_report(report, "outdated")
             elif len(self._busy) < MOST_PLACES and _lane(report) not in self._busy:
                 self._begin(reporter, owed)
 
-    def _begin(self, reporter: Reporter, owed: Owed) -> None:
+    def _begin(self, reporter: _Told, owed: Owed) -> None:
         self._busy.add(_lane(owed.report))
         # A daemon: one that hangs must not keep the process from ending.
         threading.Thread(
             target=self._deliver, args=(reporter, owed), daemon=True, name=f"tell {reporter.name}"
         ).start()
 
-    def _deliver(self, reporter: Reporter, owed: Owed) -> None:
-        report = owed.report
+    def _deliver(self, reporter: _Told, owed: Owed) -> None:
+        report, job = owed.report, owed.job
         trouble: GitreloadError | None = None
         again = report.tries > 0 or report.id <= self._inherited
-        news = self._news(owed.job, report.mark, report.revision, report.sentence, owed.forge)
         try:
-            reporter.deliver(news, again=again)
+            if report.event is not None or job is None:
+                cast("Teller", reporter).deliver(report, again=again)
+            else:
+                news = self._news(job, report.mark, report.revision, report.sentence, owed.forge)
+                cast("Reporter", reporter).deliver(news, again=again)
         except GitreloadError as error:
             trouble = error
         except Exception as error:
@@ -201,7 +239,7 @@ class Reporting:
             del self._unnoted[0]
             self._busy.discard(_lane(owed.report))
         if noted and not self._stopping.is_set():
-            self._send({reporter.name: reporter for reporter in self._reporters()})
+            self._send(self._listening())
 
     def _note(self, owed: Owed, trouble: GitreloadError | None) -> None:
         report = owed.report
@@ -215,9 +253,9 @@ class Reporting:
             self._ledger.try_report_again(report, delay, str(trouble))
             if self._complaints.new(place, type(trouble).__name__):
                 logger.warning("%s cannot be told now, and is tried again: %s", place, trouble)
-        else:
+        elif not isinstance(trouble, Interrupted):  # else it stays owed
             self._ledger.end_report(report, "refused", str(trouble))
-            name = visible(owed.job.directory)
+            name = "alarms" if owed.job is None else visible(owed.job.directory)
             if self._complaints.new(f"{place}: {name}", str(trouble)):
                 logger.error("%s takes no word of %s: %s", place, name, trouble)
 

@@ -30,8 +30,10 @@ from gitreload.receiver import Receiver
 from gitreload.reconcile import Reconciler
 from gitreload.refusals import Refusals
 from gitreload.reporters import Reporter
+from gitreload.reporters.choice import tellers
 from gitreload.reporting import Reporting
 from gitreload.tokens import read_token
+from gitreload.watch import Watch
 from gitreload.worker import Stops
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class Runtime:
         self.refusals = Refusals()
         self._stops = Stops()
         self._stopping = threading.Event()
+        self._tellers = tellers(loaded.settings, self._stopping)
         self._beginning = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._looking = threading.Lock()
@@ -144,6 +147,7 @@ class Runtime:
         """Work with another configuration from the next request and job on."""
         self.config = loaded
         self._tools = make_tools(loaded.settings)
+        self._tellers = tellers(loaded.settings, self._stopping)
         self.authority = Authority(loaded.settings)
         if self.ledger is not None:
             self.ledger.held_by_configuration = loaded.settings.held
@@ -199,9 +203,11 @@ class Runtime:
         self._spawn(housekeeper.run, "housekeeper")
         reporting = Reporting(
             ledger, lambda: self._reporters, lambda: self.config.settings.public_url,
-            self._stopping,
+            self._stopping, lambda: self._tellers,
         )  # fmt: skip
         self._spawn(reporting.run, "reporting")
+        watch = Watch(ledger, lambda: self.config.settings, lambda: self._tellers, self._stopping)
+        self._spawn(watch.run, "watch")
         self.trouble = None
 
     def _lead(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from gitreload import setting_importers as importers
 from gitreload import setting_types as types
 from gitreload.setting_forms import Between, Group, sentence
+from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry, SigningKeysFile
 
 
@@ -235,6 +236,17 @@ class RepoSettings(Group):
         default=(),
         description="A command, as a list, that runs once what has changed is served or imported, "
         "and again until it succeeds.",
+    )
+
+    # Who is told of it.
+    notify: tuple[NotifySettings, ...] | None = Field(
+        default=None,
+        description="Who is told of this checkout, as in `NOTIFY`, and instead of those.",
+    )
+    outgoing_webhooks: tuple[OutgoingWebhookSettings, ...] | None = Field(
+        default=None,
+        description="The programs that are told of it, as in `OUTGOING_WEBHOOKS`, and instead of "
+        "those.",
     )
 
     @model_validator(mode="after")

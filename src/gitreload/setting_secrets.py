@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeGuard, TypeVar
 
@@ -15,19 +16,23 @@ from pydantic import (
 )
 
 from gitreload import signing_keys
-from gitreload.credentials import SHORTEST, ClientSecret, Secret, Token, UnfitSecretError
+from gitreload.credentials import (
+    SHORTEST,
+    AppriseUrl,
+    ClientSecret,
+    Secret,
+    SigningSecret,
+    Token,
+    UnfitSecretError,
+)
 from gitreload.github_app import GitHubApp
 from gitreload.setting_forms import Absolute, Form, as_path, sentence
 
 _Secret = TypeVar("_Secret", bound=Secret)
 
 
-def _webhook_secret(value: object, info: ValidationInfo) -> Secret:
-    return _secret(value, info, Secret)
-
-
-def _client_secret(value: object, info: ValidationInfo) -> ClientSecret:
-    return _secret(value, info, ClientSecret)
+def _entry(kind: type[_Secret]) -> Callable[[object, ValidationInfo], _Secret]:
+    return lambda value, info: _secret(value, info, kind)
 
 
 def _secret(value: object, info: ValidationInfo, kind: type[_Secret]) -> _Secret:
@@ -120,14 +125,28 @@ def _token_schema() -> WithJsonSchema:
 _SECRET_FORM = Form('a string, or {"FILE": "/path/of/a/file"}')
 SecretEntry = Annotated[
     Secret,
-    PlainValidator(_webhook_secret),
+    PlainValidator(_entry(Secret)),
     PlainSerializer(Secret.masked),
     _SECRET_FORM,
     _secret_schema(SHORTEST),
 ]
 ClientSecretEntry = Annotated[
     ClientSecret,
-    PlainValidator(_client_secret),
+    PlainValidator(_entry(ClientSecret)),
+    PlainSerializer(Secret.masked),
+    _SECRET_FORM,
+    _secret_schema(1),
+]
+AppriseUrlEntry = Annotated[
+    AppriseUrl,
+    PlainValidator(_entry(AppriseUrl)),
+    PlainSerializer(Secret.masked),
+    _SECRET_FORM,
+    _secret_schema(1),
+]
+SigningSecretEntry = Annotated[
+    SigningSecret,
+    PlainValidator(_entry(SigningSecret)),
     PlainSerializer(Secret.masked),
     _SECRET_FORM,
     _secret_schema(1),

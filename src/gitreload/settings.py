@@ -24,6 +24,7 @@ from gitreload.setting_groups import (
     StandardPaths,
 )
 from gitreload.setting_importers import StudioSettings
+from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry
 
 
@@ -194,6 +195,15 @@ class Settings(Group):
     queue_public: types.Flag = Field(
         default=False, description="Show the queue and the API to everyone who can reach them."
     )
+    notify: tuple[NotifySettings, ...] = Field(
+        default=(),
+        description="Who is told of failures and alarms, by e-mail, Slack and so on: a list of "
+        "objects; see below. Needs `gitreload[notify]`.",
+    )
+    outgoing_webhooks: tuple[OutgoingWebhookSettings, ...] = Field(
+        default=(),
+        description="Programs that are told what became of each job: a list of objects; see below.",
+    )
     state_dir: AbsolutePath = Field(
         default_factory=lambda: default_state_dir(os.environ, Start.of(os.environ).home),
         description="Holds the ledger, locks and tokens; for other users than root it is the XDG "
@@ -263,6 +273,8 @@ _INNER_GROUPS: Mapping[str, type[Group]] = {
     "STANDARD_PATHS": StandardPaths,
     "CMS_IMPORT": importers.CmsImportSettings,
     "STUDIO": importers.StudioSettings,
+    "NOTIFY": NotifySettings,
+    "OUTGOING_WEBHOOKS": OutgoingWebhookSettings,
 }
 # What may stand in the objects that keys have, by the key.
 INNER_KEYS: Mapping[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from gitreload.checkouts import Checkouts
 from gitreload.checkouts.revision import revision
-from gitreload.model import Action
+from gitreload.model import Action, TransientError
 from helpers import Remote, git
 
 from .conftest import NEW, Book, Host
@@ -56,7 +56,7 @@ class TestList:
         assert "the webhook of course seems broken: a push came" in row
         [listed] = host.json("list")
         assert (listed["tip"], listed["missed"]["pushes"]) == (NEW, 1)
-        book.ledger.note_tips([(checkout, None, "the remote is away")])
+        book.ledger.note_tips([(checkout, None, TransientError("the remote is away"))])
         assert "the remote is away" in host.done("list")
 
     def test_a_job_that_is_late(self, host: Host, late: str) -> None:

@@ -282,7 +282,8 @@ class TestRemotes:
         assert caplog.text.count("the branch main, which course follows, is not at") == 1
         trouble = host.ledger.last_results()[str(host.repodir / "course")].trouble
         assert trouble is not None
-        assert "the branch main" in trouble
+        assert "the branch main" in trouble.text
+        assert trouble.lasts
         tip = remote.commit({"a": "again\n"})
         host.round()
         assert "can be compared with their remotes again: 1" in caplog.text

@@ -57,7 +57,7 @@ def list_checkouts(as_json: Json = False) -> None:
                     "course_keys": record.course_keys if record else (),
                     "last_job": record.last_job if record else None,
                     "tip": record.tip if record else None,
-                    "trouble": record.trouble if record else None,
+                    "trouble": str(record.trouble) if record and record.trouble else None,
                     "missed": record.missed if record else None,
                 }
                 for each, at, head, served, record, held in rows
@@ -143,7 +143,7 @@ def _trouble(record: CheckoutRecord | None) -> str:
         return ""
     now = time.time()
     missed = "" if record.missed is None else record.missed.alarm(now)
-    return record.trouble or late(record, now) or missed
+    return str(record.trouble or late(record, now) or missed)
 
 
 def records(settings: Settings) -> dict[str, CheckoutRecord]:

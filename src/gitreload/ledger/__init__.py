@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from gitreload.ledger import (
     after,
+    alarms,
     claiming,
     courses,
     history,
@@ -30,13 +31,15 @@ from gitreload.ledger import (
     views,
 )
 from gitreload.ledger.after import LastAfter
+from gitreload.ledger.alarms import Alarm
 from gitreload.ledger.claiming import Claimed
 from gitreload.ledger.courses import KnownCourse
 from gitreload.ledger.database import Database, LedgerUnavailable, check_sqlite, unavailable
+from gitreload.ledger.heard import Heard
 from gitreload.ledger.questions import Questions
 from gitreload.ledger.queue import BY_HAND, NO_MORE, Done, Revisions
 from gitreload.ledger.received import AskedFor, Kept, Received
-from gitreload.ledger.reconciling import Missed
+from gitreload.ledger.reconciling import Missed, Trouble
 from gitreload.ledger.record import Arrival, Entry, Recorded, Recorder, Target
 from gitreload.ledger.reports import Decide, Draft, Owed, Report, Told
 from gitreload.ledger.statements import Statements
@@ -46,6 +49,7 @@ from gitreload.model import (
     Action,
     Attempt,
     Checkout,
+    GitreloadError,
     Group,
     Imported,
     Job,
@@ -55,6 +59,7 @@ from gitreload.model import (
 
 __all__ = [
     "BY_HAND",
+    "Alarm",
     "Arrival",
     "AskedFor",
     "CheckoutRecord",
@@ -62,6 +67,7 @@ __all__ = [
     "Done",
     "Draft",
     "Entry",
+    "Heard",
     "Kept",
     "KnownCourse",
     "LastAfter",
@@ -76,6 +82,7 @@ __all__ = [
     "Revisions",
     "Target",
     "Told",
+    "Trouble",
 ]
 
 
@@ -200,12 +207,14 @@ class Ledger(Questions):
                 reconciling.count_missed(recorder.connection, checkout_id, now)
         return job
 
-    def note_tips(self, seen: Sequence[tuple[Checkout, str | None, str | None]]) -> None:
+    def note_tips(self, seen: Sequence[tuple[Checkout, str | None, GitreloadError | None]]) -> None:
         """Keep of each checkout the tip of its branch, or why that cannot be told."""
+        now = self.clock()
         with self._recorder() as recorder:
             reconciling.note(
                 recorder.connection,
                 [(recorder.checkout_id(checkout), tip, why) for checkout, tip, why in seen],
+                now,
             )
 
     @contextmanager
@@ -370,6 +379,21 @@ class Ledger(Questions):
         """Deliver a report, and all else that is owed to its place, in `delay` seconds."""
         with self.database.write(durable=False) as connection:
             reports.try_again(connection, report, self.clock() + delay, error)
+
+    def note_alarms(
+        self, standing: Mapping[str, Alarm], decide: Callable[[Alarm, bool, Heard], Iterable[Draft]]
+    ) -> None:
+        """Keep which alarms stand, and note what `decide` wants to be told of those that changed.
+
+        It is given each, whether it is over, and what was told of alarms before.
+        """
+        now = self.clock()
+        with self.database.write() as connection:
+            raised, over = alarms.changed(connection, self.pool, standing, now)
+            heard = Heard(connection, None)
+            for alarm in (*raised, *over):
+                for draft in decide(alarm, alarm.subject not in standing, heard):
+                    reports.add(connection, draft, now, None)
 
     # Workers.
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from gitreload.ledger import heard
 from gitreload.ledger.bodies import KEPT
 from gitreload.ledger.database import Database
 from gitreload.ledger.tables import (
@@ -50,12 +51,13 @@ _Step = Callable[[Connection], int]
 def prune(database: Database, now: float, days: int, mebibytes: int) -> int:
     """Delete what is older than `days`, then the oldest until `mebibytes` hold.
 
-    Returns how many nonces, jobs and deliveries were deleted.
+    Returns how many nonces, reports of alarms, jobs and deliveries were deleted.
     """
     cutoff = now - days * DAY_SECONDS
     deleted = 0
     while batch := _step(database, lambda connection: _prune_nonces(connection, now, cutoff)):
         deleted += batch
+    deleted += _step(database, lambda connection: heard.forget(connection, cutoff))
     while batch := _prune_batch(database, cutoff):
         deleted += batch
     while _size(database) > mebibytes * MEBIBYTE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from gitreload.ledger import after, claiming, courses, logs, queue, received, reports, views
+from gitreload.ledger import after, alarms, claiming, courses, logs, queue, received, reports, views
 from gitreload.ledger.after import LastAfter
 from gitreload.ledger.courses import KnownCourse
 from gitreload.ledger.database import Database
@@ -177,6 +177,11 @@ class Questions:
         """What is to be told now, one report of each place; none waits longer than `longest` s."""
         with self.database.read() as connection:
             return reports.due(connection, self.pool, self.clock(), longest)
+
+    def refused(self, since: float) -> list[tuple[str, str]]:
+        """Repositories whose genuine deliveries are refused since (epoch seconds), and why."""
+        with self.database.read() as connection:
+            return alarms.refused(connection, since)
 
     def newest_report(self) -> int:
         """The id of the report that was made last, 0 where none was."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from gitreload.ledger import after
+from gitreload.ledger import after, reconciling
 from gitreload.ledger.tables import (
     ATTEMPT_RUNNING,
     attempts,
@@ -319,7 +319,7 @@ def _reached(job: Job, revisions: Revisions | None) -> dict[str, Any]:
     done = {"action": job.action.value}
     if revisions is None:
         return done
-    return {**done, "revision": revisions.after, "tip": None, "trouble": None}
+    return {**done, "revision": revisions.after, **reconciling.UNSEEN}
 
 
 def _keep(connection: Connection, job: Job, values: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Float, Row, bindparam, case, func, select, update
 
 from gitreload.ledger.tables import checkouts, deliveries, job_deliveries, jobs
+from gitreload.model import GitreloadError, PermanentError
 from gitreload.visible import quoted, visible
 
 DAY_SECONDS = 86_400.0
@@ -46,16 +47,64 @@ class Missed:
         )
 
 
-def note(connection: Connection, seen: Sequence[tuple[int, str | None, str | None]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a remote's word cannot be had, and since when (epoch seconds).
+
+    `lasts`: it does not pass by itself, a person has to mend it.
+    """
+
+    text: str
+    since: float
+    lasts: bool
+
+    def __str__(self) -> str:
+        return self.text
+
+
+# What is kept of a remote that nobody has looked at.
+UNSEEN = {"tip": None, "trouble": None, "trouble_since": None, "trouble_lasts": False}
+
+
+def note(
+    connection: Connection,
+    seen: Sequence[tuple[int, str | None, GitreloadError | None]],
+    now: float,
+) -> None:
     """Keep of each checkout (its id) the tip of its branch, or why that cannot be told."""
-    rows = [{"seen": checkout_id, "at": tip, "why": trouble} for checkout_id, tip, trouble in seen]
+    rows = [
+        {
+            "seen": checkout_id,
+            "at": tip,
+            "why": None if error is None else str(error),
+            "now": None if error is None else now,
+            "lasts": isinstance(error, PermanentError),
+        }
+        for checkout_id, tip, error in seen
+    ]
     if rows:
+        since = case(
+            (bindparam("now", type_=Float).is_(None), None),
+            else_=func.coalesce(checkouts.c.trouble_since, bindparam("now", type_=Float)),
+        )
         connection.execute(
             update(checkouts)
             .where(checkouts.c.id == bindparam("seen"))
-            .values(tip=bindparam("at"), trouble=bindparam("why")),
+            .values(
+                tip=bindparam("at"),
+                trouble=bindparam("why"),
+                trouble_since=since,
+                trouble_lasts=bindparam("lasts"),
+            ),
             rows,
         )
+
+
+def trouble(checkout: Row[Any]) -> Trouble | None:
+    """What a row of `checkouts` tells of its remote."""
+    if checkout.trouble is None:
+        return None
+    return Trouble(checkout.trouble, checkout.trouble_since, checkout.trouble_lasts)
 
 
 def count_missed(connection: Connection, checkout_id: int, now: float) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select, update
 
+from gitreload.ledger.heard import Heard, origin
 from gitreload.ledger.queue import job_of, job_query
 from gitreload.ledger.tables import (
     NEWS,
@@ -28,13 +29,20 @@ from gitreload.model import Job, Mark, State
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What one reporter is to tell of a job. What goes to one place waits together."""
+    """What one reporter is to tell of a job. What goes to one place waits together.
+
+    Who tells events has these in `event`, as text. Then what is owed of the same `subject` goes,
+    and not what is owed of the same revision; and it is not due before `due_at` (epoch seconds).
+    """
 
     reporter: str
     place: str
     revision: str | None
     mark: Mark
     sentence: str
+    subject: str | None = None
+    event: str | None = None
+    due_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,12 @@ class Report:
     """A draft, and what has become of it.
 
     `result` is `owed`, `delivered`, `refused` (for good: `error` says why) or `outdated` (a newer
-    one of the same commit took its place, or its reporter is gone). `tries` counts deliveries that
-    failed for a transient cause, `error` is the last of these.
+    one of the same commit or subject took its place, or its reporter is gone). `tries` counts
+    deliveries that failed for a transient cause, `error` is the last of these.
     """
 
     id: int
-    job_id: int
+    job_id: int | None
     reporter: str
     place: str
     revision: str | None
@@ -59,14 +67,19 @@ class Report:
     result: str = "owed"
     error: str | None = None
     told_at: float | None = None
+    subject: str | None = None
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A report to deliver, its job, and the forge that last sent a push for its checkout."""
+    """A report to deliver, its job, and the forge that last sent a push for its checkout.
+
+    One of an alarm has no job.
+    """
 
     report: Report
-    job: Job
+    job: Job | None
     forge: str | None
 
 
@@ -78,6 +91,11 @@ class Told:
         self._job = job
         self.forge = forge_of(connection, job)
         self._of_job = of_job(connection, job.id)
+        self.heard = Heard(connection, job.checkout_id)
+
+    def origin(self) -> tuple[str | None, str | None]:
+        """What the job's checkout follows, and who pushed last for the job, if that is known."""
+        return origin(self._connection, self._job)
 
     def revisions(self, reporter: str) -> list[str]:
         """The revisions that `reporter` told something of for this job, in that order."""
@@ -97,7 +115,7 @@ class Told:
             select(reports)
             .where(
                 reports.c.checkout_id == self._job.checkout_id,
-                reports.c.revision.is_(None) if revision is None else _at(revision),
+                _at(revision),
                 reports.c.reporter == reporter,
             )
             .order_by(reports.c.id.desc())
@@ -146,7 +164,7 @@ def report(connection: Connection, job: Job, decide: Decide, now: float) -> None
             connection.execute(moved.values(job_id=job.superseded_by))
     else:
         for draft in decide(job, Told(connection, job)):
-            _add(connection, job, draft, now)
+            add(connection, draft, now, job)
     connection.execute(update(jobs).where(jobs.c.id == job.id, NEWS).values(news=False))
 
 
@@ -155,26 +173,30 @@ def forget(connection: Connection) -> None:
     connection.execute(update(jobs).where(NEWS).values(news=False))
 
 
-def _add(connection: Connection, job: Job, draft: Draft, now: float) -> None:
-    revision = draft.revision
+def add(connection: Connection, draft: Draft, now: float, job: Job | None) -> None:
+    """Note what is owed of a job, or of an alarm."""
+    checkout_id = None if job is None else job.checkout_id
     older = update(reports).where(
         OWED,
-        reports.c.checkout_id == job.checkout_id,
-        reports.c.revision.is_(None) if revision is None else _at(revision),
+        reports.c.checkout_id.is_not_distinct_from(checkout_id),
         reports.c.reporter == draft.reporter,
+        reports.c.subject.is_not_distinct_from(draft.subject),
+        *([_at(draft.revision)] if draft.subject is None else []),
     )
     connection.execute(older.values(result="outdated"))
     connection.execute(
         insert(reports).values(
-            job_id=job.id,
-            checkout_id=job.checkout_id,
+            job_id=None if job is None else job.id,
+            checkout_id=checkout_id,
             reporter=draft.reporter,
             place=draft.place,
-            revision=revision,
+            revision=draft.revision,
+            subject=draft.subject,
+            event=draft.event,
             mark=draft.mark.value,
             sentence=draft.sentence,
             made_at=now,
-            due_at=now,
+            due_at=max(now, draft.due_at),
             result="owed",
         )
     )
@@ -191,8 +213,12 @@ def due(connection: Connection, pool: str, now: float, longest: float) -> list[O
     )
     waiting = (
         select(reports.c.id, turn.label("turn"))
-        .join(checkouts, checkouts.c.id == reports.c.checkout_id)
-        .where(OWED, in_pool(pool), or_(reports.c.due_at <= now, reports.c.due_at > now + longest))
+        .join(checkouts, checkouts.c.id == reports.c.checkout_id, isouter=True)
+        .where(
+            OWED,
+            or_(reports.c.checkout_id.is_(None), in_pool(pool)),
+            or_(reports.c.due_at <= now, reports.c.due_at > now + longest),
+        )
         .subquery()
     )
     first = select(waiting.c.id).where(waiting.c.turn == 1)
@@ -201,6 +227,8 @@ def due(connection: Connection, pool: str, now: float, longest: float) -> list[O
 
 
 def _owed(connection: Connection, found: Report) -> Owed:
+    if found.job_id is None:
+        return Owed(found, None, None)
     row = connection.execute(job_query().where(jobs.c.id == found.job_id)).one()
     job = job_of(row)
     return Owed(found, job, forge_of(connection, job))
@@ -222,7 +250,9 @@ def try_again(connection: Connection, failed: Report, due_at: float, error: str)
         .values(tries=reports.c.tries + 1, error=error)
     )
     same = (reports.c.reporter == failed.reporter, reports.c.place == failed.place)
-    connection.execute(update(reports).where(OWED, *same).values(due_at=due_at))
+    # What is to wait for longer by itself still does.
+    later = case((reports.c.due_at > due_at, reports.c.due_at), else_=due_at)
+    connection.execute(update(reports).where(OWED, *same).values(due_at=later))
 
 
 def newest(connection: Connection) -> int:
@@ -263,8 +293,8 @@ def forge_of(connection: Connection, job: Job) -> str | None:
     return connection.execute(query).scalar()
 
 
-def _at(revision: str) -> Any:
-    return reports.c.revision == revision
+def _at(revision: str | None) -> ColumnElement[bool]:
+    return reports.c.revision.is_not_distinct_from(revision)
 
 
 def _report(row: Row[Any]) -> Report:
@@ -282,4 +312,6 @@ def _report(row: Row[Any]) -> Report:
         result=row.result,
         error=row.error,
         told_at=row.told_at,
+        subject=row.subject,
+        event=row.event,
     )

@@ -72,6 +72,9 @@ checkouts = Table(
     # What reconciling saw of the remote since then: the tip, or why that cannot be told.
     Column("tip", String(64)),
     Column("trouble", Prose),
+    # Since when there is trouble, and whether it takes a person to mend it.
+    Column("trouble_since", Float),
+    Column("trouble_lasts", Boolean, nullable=False, server_default=text("false")),
     # How many pushes it found, one after the other, that no delivery announced; and when the last.
     Column("missed", Integer, nullable=False, server_default=text("0")),
     Column("missed_at", Float),
@@ -259,17 +262,19 @@ log_chunks = Table(
     Column("text", Prose, nullable=False),
 )
 
-# What reporters were to tell of jobs. Of what one of them owes of one commit, only the newest is
-# told.
+# What reporters were to tell of jobs, or of alarms, which have none. Of what one of them owes of
+# one commit, or of one subject where it tells events, only the newest is told.
 reports = Table(
     "reports",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("checkout_id", ForeignKey("checkouts.id"), nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("checkout_id", ForeignKey("checkouts.id")),
     Column("reporter", String(128), nullable=False),
     Column("place", String(255), nullable=False),
     Column("revision", String(64)),
+    Column("subject", Text),
+    Column("event", Prose),
     Column("mark", String(16), nullable=False),
     Column("sentence", Prose, nullable=False),
     Column("made_at", Float, nullable=False),
@@ -284,6 +289,18 @@ OWED = text("result = 'owed'")
 Index("reports_of_job", reports.c.job_id)
 Index("reports_of_commit", reports.c.checkout_id, reports.c.revision, reports.c.reporter)
 Index("reports_owed", reports.c.due_at, sqlite_where=OWED)
+
+# What is wrong now beside single jobs, as people and programs were told.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("pool", String(255), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("directory", Text),
+    Column("sentence", Prose, nullable=False),
+    Column("raised_at", Float, nullable=False),
+)
 
 workers = Table(
     "workers",

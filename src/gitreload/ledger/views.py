@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from gitreload.ledger import courses, reconciling
 from gitreload.ledger.queue import attempt_of, get, job_of, job_query
-from gitreload.ledger.reconciling import Missed
+from gitreload.ledger.reconciling import Missed, Trouble
 from gitreload.ledger.tables import (
     attempts,
     checkouts,
@@ -45,8 +45,8 @@ class CheckoutRecord:
 
     `held`: its jobs wait until it is released. `action` is what was asked for it last, None where
     nothing ever was. `course_keys` are of the courses that were imported from it last. `tip` is
-    that of its remote's branch when it was looked at since the last job, `trouble` why that could
-    not be told. `missed` are pushes that no delivery announced.
+    that of its remote's branch when it was looked at since the last job, `trouble` why that cannot
+    be told. `missed` are pushes that no delivery announced.
     """
 
     path: str
@@ -57,7 +57,7 @@ class CheckoutRecord:
     held: bool = False
     action: Action | None = None
     tip: str | None = None
-    trouble: str | None = None
+    trouble: Trouble | None = None
     missed: Missed | None = None
 
 
@@ -228,6 +228,6 @@ def _record(
         held=row.held,
         action=finished if last_job is None else last_job.action,
         tip=row.tip,
-        trouble=row.trouble,
+        trouble=reconciling.trouble(row),
         missed=missed,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from gitreload.ledger import Draft, Heard, Report
 from gitreload.model import Job, Mark
+from gitreload.reporters.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,29 @@ class Reporter(Protocol):
 
         Raises `TransientError` where that may work later, `PermanentError` where it never will.
         """
+
+
+class Teller(Protocol):
+    """Tells events, to people or programs, one after the other for each place."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the ledger and in the log, the same after a restart."""
+
+    def of_job(self, event: Event, heard: Heard) -> Iterable[Draft]:
+        """What it is to tell because of an event of a job. Asked inside a transaction.
+
+        It may be asked again about the same event, and then wants nothing more.
+        """
+
+    def of_alarm(self, event: Event, subject: str, heard: Heard) -> Iterable[Draft]:
+        """What it is to tell because of an event of the alarm `subject`, as `of_job`."""
+
+    def deliver(self, report: Report, *, again: bool) -> None:
+        """Tell what it wanted to. Raises as `Reporter.deliver`, and `Interrupted` at a stop."""
+
+    def cry(self, event: Event) -> None:
+        """Tell of an alarm that the ledger cannot keep, without it. Raises GitreloadError."""
 
 
 def shorten(text: str, limit: int) -> str:
