@@ -87,7 +87,8 @@ class TestAnAuthorsClone:
         )
 
     def test_several_courses(self, here: Path) -> None:
-        write_whole_course(here.parent / "other")
+        write_whole_course(other := here.parent / "other")
+        (other / "course.xml").write_text('<course url_name="2026" org="Brook" course="Geo3"/>')
         breaks(here)
         result = run("..")
         assert result.exit_code == 1
@@ -169,6 +170,15 @@ class TestACheckout:
         host.configure(REPOS={"course": {"SUBDIR": "a"}})
         assert "course/a: there is no such directory" in host.run("validate", "course").stdout
         assert host.run("validate", "course", "--subdir", ".").exit_code == 0
+
+    def test_what_is_built_is_somewhere_else(self, host: Host) -> None:
+        publish = {"LINK": str(host.folder / "built")}
+        host.configure(
+            REPOS={"course": {"BUILD": {"COMMAND": ["make"], "OUTPUT": "out"}, "PUBLISH": publish}}
+        )
+        assert "course: BUILD makes of this what is imported: give the path of its result" in (
+            host.run("validate", "course").stderr
+        )
 
 
 @pytest.fixture

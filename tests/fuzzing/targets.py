@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzzing import deliveries, parsers, routes
+from fuzzing import courses, deliveries, parsers, routes
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -43,5 +43,7 @@ TARGETS = {
         Target("proxies", parsers.proxies, parsers.PROXIES),
         Target("credentials", parsers.credentials, parsers.CREDENTIALS),
         Target("log", parsers.log, parsers.LOGS),
+        Target("document", courses.document, courses.DOCUMENTS),
+        Target("course", courses.course, courses.COURSES),
     )
 }

@@ -703,6 +703,13 @@ def dangling_link(course: Course) -> str:
 
 
 @mistake
+def block_that_is_a_dangling_link(course: Course) -> str:
+    name = f"{course.first('problem')}.xml"
+    course.make(name, lambda path: path.symlink_to("nowhere"))
+    return f"{name}: a link to nowhere, which does not exist; correct or remove it"
+
+
+@mistake
 def link_to_itself(course: Course) -> str:
     course.make("static/loop", lambda path: path.symlink_to("loop"))
     return "static/loop: a link to loop, which does not exist; correct or remove it"

@@ -35,6 +35,18 @@ def test_roots_may_be_named(tmp_path: Path) -> None:
     assert isinstance(both.courses[0], Course)
 
 
+def test_two_courses_with_one_key_would_replace_each_other(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write_course(tmp_path / folder)
+    report = examine(tmp_path, ["a", "b"])
+    assert [course.root for course in report.courses] == ["a"]
+    [finding] = report.findings
+    assert str(finding) == (
+        "b/course.xml: names the same course as the one in a, Brook/Geo1/2026, and would replace "
+        "it; give it a key of its own"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -30,12 +30,16 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is examined: a directory, called `name`, and what is known of the courses in it."""
+    """What is examined: a directory, called `name`, and what is known of the courses in it.
+
+    `built` tells that BUILD makes of it what is imported.
+    """
 
     name: str
     folder: Path
     roots: tuple[str, ...]
     course_key: str | None
+    built: bool = False
 
 
 def validate(
@@ -95,7 +99,8 @@ def _subject(path: str, roots: tuple[str, ...], course_key: str | None) -> _Subj
         )
     directory = os.path.relpath(os.path.realpath(folder), os.path.realpath(settings.repodir))
     repo = settings.repo(directory)
-    return _Subject(path, folder, roots or repo.subdir, course_key or repo.course_key)
+    key = course_key or repo.course_key
+    return _Subject(path, folder, roots or repo.subdir, key, built=repo.build is not None)
 
 
 def _is_there(folder: Path) -> bool:
@@ -127,11 +132,13 @@ def _print(subject: _Subject, report: Report, form: Format) -> None:
             say(f"{subject.name}: {course.key}{where} can be imported")
     if errors:
         note(f"{subject.name}: {errors} {'error' if errors == 1 else 'errors'}")
-    for remark in _remarks(report):
+    for remark in _remarks(subject, report):
         note(f"{subject.name}: {remark}")
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def _remarks(subject: _Subject, report: Report) -> Iterator[str]:
+    if subject.built:
+        yield "BUILD makes of this what is imported: give the path of its result to examine that"
     for course in report.courses:
         if course.root != ".":
             yield (
@@ -182,5 +189,5 @@ def _data(subject: _Subject, report: Report) -> dict[str, Any]:
             for course in report.courses
         ],
         "findings": report.findings,
-        "remarks": [*_remarks(report)],
+        "remarks": [*_remarks(subject, report)],
     }

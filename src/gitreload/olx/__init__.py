@@ -23,14 +23,24 @@ def examine(folder: Path, roots: Sequence[str] = (), course_key: str | None = No
     """What is wrong with the course in `folder`, or with those in its directories `roots`.
 
     Without `roots` there has to be exactly one course, wherever it is. `course_key`, in either
-    form, is the one that each course has to have. Whatever lies there, nothing is raised.
+    form, is the one that each course has to have. Whatever lies there becomes a finding; only a
+    disk that fails raises OSError.
     """
     findings = Findings()
     tree = Tree(folder, findings)
     found = named_roots(tree, roots, findings) if roots else find_roots(tree, findings)
     others = [root.directory for root in found]
-    examined = [
-        Examination(tree, root, others, findings).course(course_key and normal_key(course_key))
-        for root in found
-    ]
-    return Report(tuple(course for course in examined if course is not None), findings.all())
+    courses: dict[str, Course] = {}
+    for root in found:
+        examination = Examination(tree, root, others, findings)
+        course = examination.course(course_key and normal_key(course_key))
+        if course is not None and courses.setdefault(course.key, course) is not course:
+            first = courses[course.key].root
+            findings.add(
+                Finding(
+                    root.file,
+                    f"names the same course as the one in {first}, {course.key}, and would replace "
+                    "it; give it a key of its own",
+                )
+            )
+    return Report(tuple(courses.values()), findings.all())

@@ -75,7 +75,7 @@ class Blocks:
                 return
 
     def _read(self, file: str, encoding_level: Level = "warning") -> Document | None:
-        """The document in `file`; None, and a finding, where it cannot be read. Raises Missing.
+        """The document in `file`; None, and a finding, where it cannot be read.
 
         The platform reads all but course.xml as UTF-8, whatever they say.
         """
@@ -83,8 +83,6 @@ class Blocks:
         try:
             with self._tree.open(file) as source:
                 document = read(source, LEAVES)
-        except Missing:
-            raise
         except Broken as broken:
             self._findings.add(broken.finding(file))
             return None
@@ -152,11 +150,10 @@ class Blocks:
         if place.depth == DEEPEST:
             self._tell(place, f"more than {DEEPEST} blocks within each other; that leads nowhere")
             return
-        try:
-            document = self._read(file)
-        except Missing:
+        if not self._tree.has(file):
             self._check_missing(place, name, file)
             return
+        document = self._read(file)
         if document is None:
             return
         root = document.root

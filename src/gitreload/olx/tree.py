@@ -64,7 +64,7 @@ class Tree:
             # The file may have been swapped since; nor may opening a pipe wait for its writer.
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError as error:
-            raise Missing(name) from error
+            raise self._nothing(name) from error
         except (OSError, ValueError) as error:
             raise Broken(_unreadable(error)) from error
         facts = os.fstat(fd)
@@ -83,6 +83,12 @@ class Tree:
     def has(self, name: str) -> bool:
         """Whether there is something called `name`."""
         return os.path.lexists(self.folder / name)
+
+    def _nothing(self, name: str) -> Broken:
+        try:
+            return Broken(_leads_nowhere(self.folder / name))
+        except OSError:
+            return Missing(name)
 
     def _inside(self, path: str) -> bool:
         return path == self._real or path.startswith(f"{self._real}/")
@@ -130,7 +136,7 @@ class Tree:
             elif path.is_file():
                 self.files.append(name)
             elif not path.exists():
-                self._tell(name, _leads_nowhere(str(path.readlink())))
+                self._tell(name, _leads_nowhere(path))
         except (OSError, ValueError) as error:
             self._tell(name, _unreadable(error))
 
@@ -143,8 +149,9 @@ def below(directory: str, name: str) -> str:
     return name if directory == "." else f"{directory}/{name}"
 
 
-def _leads_nowhere(target: str) -> str:
-    return f"a link to {shown(target)}, which does not exist; correct or remove it"
+def _leads_nowhere(link: Path) -> str:
+    """Raises OSError where it is no link."""
+    return f"a link to {shown(str(link.readlink()))}, which does not exist; correct or remove it"
 
 
 def _no_file(mode: int) -> str:
