@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,17 @@ from helpers import wait_until
 from importers.studio_rows import ROWS, Row
 
 NAME = "MITx/6.001/2026"
+
+
+class Log(list[str]):
+    """Calls `told` with each line."""
+
+    def __init__(self, told: Callable[[str], object]) -> None:
+        self._told = told
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        self._told(line)
 
 
 @dataclass
@@ -73,6 +85,24 @@ class Site:
         made = made or self.importer(**keys)
         made.accept(self.source)
         return made.run(self.source, Runner(log=self.log.append, stop=self.stop))
+
+    def stop_at(self, start: str) -> Callable[[str], None]:
+        """Stop the attempt at a line of its log."""
+
+        def told(line: str) -> None:
+            if line.startswith(start):
+                self.stop.set()
+
+        return told
+
+    def leave(self) -> None:
+        """Stop an import that Studio has begun, at `held_at`, and go on from there."""
+        log, self.log = self.log, Log(self.stop_at("Studio: "))
+        with pytest.raises(Interrupted):
+            self.run()
+        self.stop.clear()
+        self.log = log
+        self.server.held_at = None
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -179,7 +209,10 @@ def test_studio_need_not_know_its_own_scheme(site: Site) -> None:
         site.run()
 
 
-def test_a_short_absence_of_studio_is_waited_for(site: Site) -> None:
+def test_a_short_absence_of_studio_is_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "PATIENCE_SECONDS", 60)
     site.server.held_at = "Updating"
     poll = "GET /api/courses/v0/import/"
     with ThreadPoolExecutor(1) as pool:
@@ -193,51 +226,41 @@ def test_a_short_absence_of_studio_is_waited_for(site: Site) -> None:
     assert len(site.server.uploads) == 1
 
 
-def test_it_stops_while_it_waits_and_the_next_attempt_goes_on_with_that_import(site: Site) -> None:
+def test_what_an_earlier_attempt_left_in_studio_is_waited_for_and_counts(site: Site) -> None:
     site.server.held_at = "Updating"
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(site.run)
-        wait_until(lambda: "Studio: Updating" in site.log)
-        site.stop.set()
-        with pytest.raises(Interrupted):
-            running.result()
-        site.stop.clear()
-        running = pool.submit(site.run)
-        wait_until(lambda: any("by an earlier attempt; waiting" in line for line in site.log))
-        site.server.held_at = None
-        running.result()
+    site.leave()
+    site.run()
     assert len(site.server.uploads) == 1
     site.run()
     assert len(site.server.uploads) == 2
 
 
-def test_after_a_crash_another_course_is_uploaded_once_the_earlier_import_is_over(
-    site: Site,
-) -> None:
+def test_another_course_is_uploaded_once_an_earlier_import_is_over(site: Site) -> None:
     """Two at once would break each other."""
     site.server.held_at = "Updating"
-    with pytest.raises(TransientError, match="did not end"):
-        site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
+    site.leave()
     course.write_course(site.path, "MITx", "6.001", title="Another title")
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(site.run)
-        wait_until(lambda: any("by an earlier attempt; waiting" in line for line in site.log))
-        site.server.held_at = None
-        running.result()
+    site.run()
     assert [task.state for task in site.server.uploads] == ["Succeeded", "Succeeded"]
     assert site.server.courses == {KEY: site.files}
 
 
-def test_an_earlier_import_that_never_ends_is_waited_for_once(site: Site) -> None:
-    site.server.held_at = "Pending"
-    for _ in range(2):
-        with pytest.raises(TransientError, match="did not end"):
-            site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
-    site.server.uploads[0].state = "Failed"
-    site.server.held_at = None
-    site.log.clear()
+def test_an_earlier_import_that_never_ends_is_waited_for_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pass_hours(line: str) -> None:
+        if line.endswith("waiting for that"):
+            monkeypatch.setattr(importer, "monotonic", lambda: time.monotonic() + 10_000)
+
+    site.server.held_at = "Updating"
+    site.leave()
+    site.server.held_at = "Updating"
+    site.log = Log(pass_hours)
+    with pytest.raises(TransientError, match="did not end within 60 minutes"):
+        site.run()
+    site.server.uploads[0].state, site.server.held_at = "Failed", None
     site.run()
-    assert not any("by an earlier attempt" in line for line in site.log)
+    assert sum("by an earlier attempt" in line for line in site.log) == 1
 
 
 def test_an_import_that_studio_lost_is_not_waited_for(site: Site) -> None:
@@ -252,24 +275,33 @@ def test_an_import_that_studio_lost_is_not_waited_for(site: Site) -> None:
 
 
 def test_an_earlier_import_that_studio_forgot_is_uploaded_again(site: Site) -> None:
-    site.server.held_at = "Pending"
-    with pytest.raises(TransientError, match="did not end"):
-        site.run(SUBPROCESS_TIMEOUT_MINUTES=0.005)
+    site.server.held_at = "Updating"
+    site.leave()
     site.server.tasks.clear()
-    site.server.held_at = None
     site.run()
     assert "Studio does not know it any more" in site.log
     assert len(site.server.uploads) == 1
 
 
-def test_it_stops_in_the_middle_of_the_upload(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Log(list[str]):
-        def append(self, line: str) -> None:
-            super().append(line)
-            if line.startswith("uploaded "):
-                site.stop.set()
+def test_an_import_goes_on_where_it_cannot_be_noted(site: Site) -> None:
+    (site.folder / "state").write_text("no directory")
+    site.run()
+    assert any("cannot be written: " in line for line in site.log)
 
-    site.log = Log()
+
+@pytest.mark.parametrize("noted", ["", "[]", '{"id": 1}'])
+def test_half_a_note_is_none(site: Site, noted: str) -> None:
+    site.server.held_at = "Updating"
+    site.leave()
+    site.server.uploads[0].state = "Failed"
+    [note] = (site.folder / "state/studio").iterdir()
+    note.write_text(noted)
+    site.run()
+    assert not any("by an earlier attempt" in line for line in site.log)
+
+
+def test_it_stops_in_the_middle_of_the_upload(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.log = Log(site.stop_at("uploaded "))
     monkeypatch.setattr(importer, "_PROGRESS_SECONDS", 0)
     (site.path / "static/video.mp4").write_bytes(random.Random(1).randbytes(2**20))
     with pytest.raises(Interrupted):

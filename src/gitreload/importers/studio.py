@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from gitreload.http_client import HttpClient
 from gitreload.importers import Source
@@ -90,7 +90,7 @@ class Studio:
                 runner,
                 Unfinished(self._settings.state_dir / "studio", settings.url, course.key),
                 self._settings.subprocess_timeout_minutes,
-                time.monotonic(),
+                monotonic(),
             )
             run.run(source, Path(self._settings.repodir) / HIDDEN)
         return Imported(course.key, self.settings_digest(source.checkout))
@@ -127,7 +127,7 @@ class _Run:
                 self.runner.log("an earlier attempt has uploaded just this, and it is imported")
                 return
             task = self._upload(archive, filename)
-        self.unfinished.note(task)
+        self.unfinished.note(task, self.runner.log)
         try:
             state = self._wait(task)
         except LostTaskError as error:
@@ -160,13 +160,13 @@ class _Run:
     def _upload(self, archive: Archive, filename: str) -> Task:
         size = f"{archive.size / 2**20:.1f} MiB"
         self.runner.log(f"uploading {size} for {course_id(self.key)}")
-        told = time.monotonic()
+        told = monotonic()
 
         def sent(count: int) -> None:
             nonlocal told
             self._check()
-            if time.monotonic() >= told + _PROGRESS_SECONDS:
-                told = time.monotonic()
+            if monotonic() >= told + _PROGRESS_SECONDS:
+                told = monotonic()
                 self.runner.log(f"uploaded {100 * count // archive.size} % of {size}")
 
         return self.api.upload(self.key, filename, archive, sent)
@@ -184,9 +184,9 @@ class _Run:
             except TransientError as error:
                 state = shown
                 if not trouble:
-                    trouble = time.monotonic()
+                    trouble = monotonic()
                     self.runner.log(f"{error}; asking again")
-                elif time.monotonic() >= trouble + PATIENCE_SECONDS:
+                elif monotonic() >= trouble + PATIENCE_SECONDS:
                     raise
             if state != shown:
                 self.runner.log(f"Studio: {state}")
@@ -200,7 +200,7 @@ class _Run:
     def _check(self) -> None:
         """Raise `Interrupted` or `TransientError` where there is no more time."""
         self.runner.pause()
-        if time.monotonic() >= self.began + self.minutes * 60:
+        if monotonic() >= self.began + self.minutes * 60:
             raise _TooLongError(
                 f"the import of {self.key} did not end within {self.minutes:g} minutes; what "
                 "Studio has begun goes on there, and the next attempt waits for it. Raise "

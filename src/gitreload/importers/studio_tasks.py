@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gitreload.importers.studio_api import Task
-from gitreload.model import TransientError
 
 
 class Unfinished:
@@ -23,29 +24,27 @@ class Unfinished:
         self._path = folder / f"{name}.json"
 
     def read(self) -> Task | None:
-        """The task that was noted last."""
+        """The task that was noted last; None also for half a note, which a power cut may leave."""
         try:
             noted = json.loads(self._path.read_text())
             return Task(noted["id"], noted["filename"])
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, TypeError, KeyError):
-            # A machine that lost power may leave half of it; no import outlives that for long.
-            self.forget()
             return None
 
-    def note(self, task: Task) -> None:
-        """Raises `TransientError` where it cannot be written."""
+    def note(self, task: Task, log: Callable[[str], None]) -> None:
+        """Where that fails it is told in the log alone, as the import goes on all the same."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             half = self._path.with_suffix(".new")
             half.write_text(json.dumps({"id": task.id, "filename": task.filename}))
             half.replace(self._path)
         except OSError as error:
-            raise TransientError(
-                f"{self._path} cannot be written: {error.strerror}; the import goes on in Studio, "
-                "but its end is not waited for"
-            ) from error
+            log(
+                f"{self._path} cannot be written: {error.strerror}; should gitreload be stopped "
+                "before this import ends, the next one will not wait for it"
+            )
 
     def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
+        # What stays leads to a task that has ended, so the next attempt does not wait for long.
+        with suppress(OSError):
+            self._path.unlink()
