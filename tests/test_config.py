@@ -22,6 +22,7 @@ from gitreload.setting_groups import (
 )
 from gitreload.setting_importers import CmsImportSettings, StudioSettings
 from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
+from gitreload.setting_tutor import TutorSettings
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
 from helpers import check_snapshot
@@ -440,6 +441,19 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"OUTGOING_WEBHOOKS": [{"URL": "https://ada:pw@x.example", "SECRET": "whsec_short"}]}, {}),
     ({"OUTGOING_WEBHOOKS": [{"URL": "x.example", "SECRET": "no prefix", "ON": "job.failed"}]}, {}),
     ({"OUTGOING_WEBHOOKS": [{"URL": "http://bot.example/", "SECRET": WHSEC}]}, {}),
+    (
+        {
+            "TUTOR": {
+                "MODE": "remote",
+                "HOW": "do",
+                "COMMAND": "tutor",
+                "PATH": "repos",
+                "root": "/",
+            }
+        },
+        {},
+    ),
+    ({"TUTOR": {"MODE": "k8s", "HOW": "run"}}, {}),
     ({"STATE_DIR": "/srv/repos", "REPODIR": "/srv/repos"}, {}),
     ({"STATE_DIR": "/srv/repos/course/../state", "REPODIR": "/srv/repos"}, {}),
     ({"REPODIR": "/var/lib/gitreload"}, {}),
@@ -567,6 +581,7 @@ GROUPS = (
     BuildSettings,
     PublishSettings,
     CmsImportSettings,
+    TutorSettings,
     StandardPaths,
     StudioSettings,
     NotifySettings,

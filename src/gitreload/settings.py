@@ -26,6 +26,7 @@ from gitreload.setting_groups import (
 from gitreload.setting_importers import StudioSettings
 from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry
+from gitreload.setting_tutor import TutorSettings
 
 
 def default_state_dir(environ: Mapping[str, str], home: Path) -> Path:
@@ -81,6 +82,11 @@ class Settings(Group):
     cms_import: importers.CmsImportSettings = Field(
         default=importers.CmsImportSettings(),
         description="How `cms_import` imports; see below.",
+        json_schema_extra={"default": {}},
+    )
+    tutor: TutorSettings = Field(
+        default=TutorSettings(),
+        description="How `tutor` gets into the platform's container; see below.",
         json_schema_extra={"default": {}},
     )
     evidence: Annotated[Literal["required", "exit"], Form('"required" or "exit"')] = Field(
@@ -275,6 +281,7 @@ _INNER_GROUPS: Mapping[str, type[Group]] = {
     "STUDIO": importers.StudioSettings,
     "NOTIFY": NotifySettings,
     "OUTGOING_WEBHOOKS": OutgoingWebhookSettings,
+    "TUTOR": TutorSettings,
 }
 # What may stand in the objects that keys have, by the key.
 INNER_KEYS: Mapping[str, tuple[str, ...]] = {

@@ -6,33 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import textwrap
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gitreload
+from pythons import interpreter
 
 LAUNCHER = Path(gitreload.__file__).parent / "importers/launcher.py"
-
-PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-
-
-@cache
-def interpreter(version: str) -> str | None:
-    """A Python of that version that works here, from PATH or pyenv."""
-    if version == "ours":
-        return sys.executable
-    found = [shutil.which(f"python{version}")]
-    found += sorted(map(str, PYENV.glob(f"versions/{version}.*/bin/python")))
-    for python in filter(None, found):
-        if subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return python
-    return None
 
 
 @pytest.fixture(params=["2.7", "3.6", "3.8", "ours", "3.13"])

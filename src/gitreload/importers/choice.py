@@ -9,6 +9,7 @@ from gitreload.importers.cms_import import CmsImport
 from gitreload.importers.command import Command
 from gitreload.importers.git_add_course import GitAddCourse
 from gitreload.importers.studio import Studio
+from gitreload.importers.tutor import Tutor
 from gitreload.model import Checkout
 from gitreload.settings import Settings
 
@@ -17,6 +18,7 @@ _KINDS: Mapping[str, Callable[[Settings], Importer]] = {
     "cms_import": CmsImport,
     "studio": Studio,
     "command": Command,
+    "tutor": Tutor,
 }
 
 

@@ -9,9 +9,10 @@ import os
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("system", choices=["lms", "cms"])
-    parser.add_argument("--settings", default="production")
+    parser.add_argument("--settings")
     ours, theirs = parser.parse_known_args()
-    os.environ["DJANGO_SETTINGS_MODULE"] = f"{ours.system}.envs.{ours.settings}"
+    if ours.settings:
+        os.environ["DJANGO_SETTINGS_MODULE"] = f"{ours.system}.envs.{ours.settings}"
     os.environ.setdefault("SERVICE_VARIANT", ours.system)
 
     from edxapp import behaviour, management  # as late as Django's
