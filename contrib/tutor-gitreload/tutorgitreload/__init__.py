@@ -1,0 +1,3 @@
+"""The Tutor plugin `gitreload`."""
+
+__version__ = "0.3.0"
