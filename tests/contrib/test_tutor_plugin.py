@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from gitreload import config
+from gitreload.settings import Settings
 
 PLUGIN = Path(__file__).parents[2] / "contrib/tutor-gitreload"
 TUTOR = Path(sys.executable).with_name("tutor")
@@ -114,14 +115,18 @@ LOCAL = ("local/docker-compose.yml", "local/docker-compose.prod.yml")
 DEV = ("local/docker-compose.yml", "dev/docker-compose.yml")
 
 
+def settings_of(project: Project, folder: Path, *files: str) -> Settings:
+    """What gitreload makes of the environment that its service is given."""
+    given = project.service("gitreload", *files)["environment"]
+    (folder / "gr.env.json").write_text("{}")
+    where = {"GITRELOAD_CONFIG": str(folder / "gr.env.json"), "HOME": str(folder)}
+    return config.load({**given, **where}).settings
+
+
 def test_gitreload_takes_the_settings_that_its_service_is_given(
     project: Project, tmp_path: Path
 ) -> None:
-    given = project.service("gitreload", *LOCAL)["environment"]
-    (tmp_path / "gr.env.json").write_text("{}")
-    settings = config.load(
-        {**given, "GITRELOAD_CONFIG": str(tmp_path / "gr.env.json"), "HOME": str(tmp_path)}
-    ).settings
+    settings = settings_of(project, tmp_path, *LOCAL)
     (secret,) = (secret for _, secret in settings.secrets())
     assert secret.read().decode() == project.config["GITRELOAD_WEBHOOK_SECRET"]
     assert settings.public_url == "https://gitreload.learn.example.org"
@@ -130,6 +135,7 @@ def test_gitreload_takes_the_settings_that_its_service_is_given(
     assert settings.repo("geo").course_key == "Brook/Geo1/2026"
     assert settings.importer == "cms_import"
     assert settings.django_settings == "tutor.production"
+    assert not settings.cms_import.outline
 
 
 def test_the_service_sees_what_studio_sees(project: Project) -> None:
@@ -146,12 +152,15 @@ def test_the_service_sees_what_studio_sees(project: Project) -> None:
     )
 
 
-def test_dev_has_its_own_image_settings_and_port(project: Project) -> None:
+def test_dev_has_its_own_image_settings_and_port(project: Project, tmp_path: Path) -> None:
     dev = project.service("gitreload", *DEV)
     assert dev["image"] == "openedx-gitreload-dev:0.3.0"
-    assert dev["environment"]["GITRELOAD_DJANGO_SETTINGS"] == "tutor.development"
-    assert dev["environment"]["GITRELOAD_PUBLIC_URL"] == "http://gitreload.learn.example.org:5000"
     assert dev["ports"] == ["5000:5000"]
+    settings = settings_of(project, tmp_path, *DEV)
+    assert settings.django_settings == "tutor.development"
+    assert settings.public_url == "http://gitreload.learn.example.org:5000"
+    assert settings.cms_import.outline
+    assert settings.repo("geo").course_key == "Brook/Geo1/2026"
 
 
 def test_kubernetes_gets_the_same_settings(project: Project) -> None:
