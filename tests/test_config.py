@@ -22,6 +22,7 @@ from gitreload.setting_groups import (
 )
 from gitreload.setting_importers import CmsImportSettings, StudioSettings
 from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
+from gitreload.setting_statuses import StatusSettings
 from gitreload.setting_tutor import TutorSettings
 from gitreload.settings import KEYS, REPO_KEYS
 from gitreload.visible import visible
@@ -412,6 +413,10 @@ MESSAGES: list[tuple[object, dict[str, str]]] = [
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1}}, "b": {"TOKEN": {"APP_ID": "", "KEY": ""}}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": 1, "PRIVATE_KEY": "none"}}}}, {}),
     ({"REPOS": {"a": {"TOKEN": {"APP_ID": "Iv1.x", "PRIVATE_KEY": "empty"}}}}, {}),
+    ({"STATUS": "yes", "REPOS": {"a": {"STATUS": []}, "b": {"STATUS": {"COLOUR": 1}}}}, {}),
+    ({"STATUS": {"TOKEN": "ghp_x"}}, {}),
+    ({"STATUS": {"TOKEN": 1, "CONTEXT": "", "FORGE": "azure", "URL": "github.com"}}, {}),
+    ({}, {"GITRELOAD_STATUS": "on"}),
     ({"GITHUB_TOKEN": "ghp_x", "GITHUB_URL": "github.com"}, {}),
     ({"GITHUB_TOKEN": "ghp_x", "GITHUB_URL": "http://github.example"}, {}),
     ({"GITHUB_TOKEN": "ghp_x"}, {}),
@@ -582,6 +587,7 @@ GROUPS = (
     PublishSettings,
     CmsImportSettings,
     TutorSettings,
+    StatusSettings,
     StandardPaths,
     StudioSettings,
     NotifySettings,

@@ -152,16 +152,19 @@ class GitHubApi:
 
 def _refusal(answer: HttpAnswer, url: str, bearer: str) -> GitreloadError:
     status, text = answer.status, answer.text
-    said = answer.said([bearer], _message(text))
-    if status == 429 or (status == 403 and _is_limit(answer.headers, text)):
-        return RateLimitError(url, _wait_seconds(answer.headers, time.time()))
+    said = answer.said([bearer], message(text))
+    if status == 429 or (status == 403 and is_limit(answer.headers, text)):
+        return RateLimitError(url, wait_seconds(answer.headers, time.time()))
     if status >= 500:
         return TransientError(f"GitHub answers {status} at {url}: {said}")
     return RefusedError(status, said, url)
 
 
-def _message(text: str) -> str:
-    """https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"""
+def message(text: str) -> str:
+    """The reason that GitHub gives for a refusal; the whole text where it has no such form.
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+    """
     try:
         told = json.loads(text)
         return f"{told['message']}{_details(told)}"
@@ -175,8 +178,11 @@ def _details(told: Mapping[str, Any]) -> str:
     return "".join(f"; {text}" for text in texts if text)
 
 
-def _is_limit(headers: Mapping[str, str], text: str) -> bool:
-    """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
+def is_limit(headers: Mapping[str, str], text: str) -> bool:
+    """Whether a 403 is for the number of requests, not for the right to make them.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
     return (
         headers.get("X-RateLimit-Remaining") == "0"
         or "Retry-After" in headers
@@ -184,7 +190,8 @@ def _is_limit(headers: Mapping[str, str], text: str) -> bool:
     )
 
 
-def _wait_seconds(headers: Mapping[str, str], now: float) -> float:
+def wait_seconds(headers: Mapping[str, str], now: float) -> float:
+    """For how long no more requests are taken, whether the answer says so or not."""
     after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
     if after.isdecimal():
         return min(float(after), _MOST_PATIENCE_SECONDS)

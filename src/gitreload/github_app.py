@@ -35,8 +35,13 @@ _UNKNOWN = "Integration not found"
 Permissions = Mapping[str, str]
 READ: Permissions = {"contents": "read"}
 HOOKS: Permissions = {"repository_hooks": "write"}
+STATUSES: Permissions = {"statuses": "write"}
 # As GitHub's pages name them.
-_NAMES = {"contents": "Contents: Read-only", "repository_hooks": "Webhooks: Read and write"}
+_NAMES = {
+    "contents": "Contents: Read-only",
+    "repository_hooks": "Webhooks: Read and write",
+    "statuses": "Commit statuses: Read and write",
+}
 
 
 @dataclass(frozen=True, slots=True)

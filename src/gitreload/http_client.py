@@ -17,12 +17,15 @@ import json as encoding
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from gitreload.model import PermanentError, TransientError
 from gitreload.visible import visible
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 # For each wait, and for a whole answer. Nothing that is asked for is nearly as large.
@@ -81,7 +84,7 @@ class HttpClient:
 
         self._of = of
         self._client = httpx.Client(
-            headers=headers, timeout=SECONDS, follow_redirects=follow_redirects
+            headers=headers, timeout=SECONDS, follow_redirects=follow_redirects, verify=_tls()
         )
 
     def __enter__(self) -> Self:
@@ -149,3 +152,11 @@ class HttpClient:
                     f"{self._of} is too slow at {url}: {WHOLE_SECONDS:.0f} s were not enough"
                 )
         return bytes(content)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom we trust. To read all their certificates takes longer than most requests."""
+    import httpx
+
+    return httpx.create_ssl_context()

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -29,8 +29,7 @@ from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.receiver import Receiver
 from gitreload.reconcile import Reconciler
 from gitreload.refusals import Refusals
-from gitreload.reporters import Reporter
-from gitreload.reporters.choice import tellers
+from gitreload.reporters.choice import reporters, tellers
 from gitreload.reporting import Reporting
 from gitreload.tokens import read_token
 from gitreload.watch import Watch
@@ -58,7 +57,7 @@ class Runtime:
         self._keeper: Keeper | None = None
         self._serving = serving
         self._tools = make_tools(loaded.settings)
-        self._reporters: Sequence[Reporter] = ()
+        self._reporters = reporters(loaded.settings)
         self.authority = Authority(loaded.settings)
         self.refusals = Refusals()
         self._stops = Stops()
@@ -148,6 +147,7 @@ class Runtime:
         self.config = loaded
         self._tools = make_tools(loaded.settings)
         self._tellers = tellers(loaded.settings, self._stopping)
+        self._reporters = reporters(loaded.settings)
         self.authority = Authority(loaded.settings)
         if self.ledger is not None:
             self.ledger.held_by_configuration = loaded.settings.held

@@ -11,6 +11,7 @@ from gitreload import setting_types as types
 from gitreload.setting_forms import Between, Group, sentence
 from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry, SigningKeysFile
+from gitreload.setting_statuses import OwnStatus
 
 
 class StandardPaths(Group):
@@ -239,6 +240,11 @@ class RepoSettings(Group):
     )
 
     # Who is told of it.
+    status: OwnStatus = Field(
+        default=None,
+        description="How its commits are marked, where that is not as in `STATUS` for all; `false` "
+        "marks none.",
+    )
     notify: tuple[NotifySettings, ...] | None = Field(
         default=None,
         description="Who is told of this checkout, as in `NOTIFY`, and instead of those.",

@@ -26,6 +26,7 @@ from gitreload.setting_groups import (
 from gitreload.setting_importers import StudioSettings
 from gitreload.setting_reporters import NotifySettings, OutgoingWebhookSettings
 from gitreload.setting_secrets import OptionalToken, SecretEntry
+from gitreload.setting_statuses import StatusOfAll, StatusSettings
 from gitreload.setting_tutor import TutorSettings
 
 
@@ -174,6 +175,11 @@ class Settings(Group):
         description="The address under which forges reach this server, for what `gitreload add` "
         "tells them, and to know the webhooks that lead here.",
     )
+    status: StatusOfAll = Field(
+        default=None,
+        description="`true` or an object: mark each commit at its forge with what became of it; "
+        "see below.",
+    )
     github_token: OptionalToken = Field(
         default=None,
         description="A token that may read and use the webhooks of the repositories at "
@@ -282,6 +288,7 @@ _INNER_GROUPS: Mapping[str, type[Group]] = {
     "NOTIFY": NotifySettings,
     "OUTGOING_WEBHOOKS": OutgoingWebhookSettings,
     "TUTOR": TutorSettings,
+    "STATUS": StatusSettings,
 }
 # What may stand in the objects that keys have, by the key.
 INNER_KEYS: Mapping[str, tuple[str, ...]] = {

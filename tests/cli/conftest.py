@@ -17,9 +17,9 @@ import pytest
 from typer.testing import Result
 
 from gitreload.checkouts import Checkouts
-from gitreload.ledger import Claimed, Done, KnownCourse, Ledger, Revisions
+from gitreload.ledger import Claimed, Done, Draft, KnownCourse, Ledger, Revisions
 from gitreload.locks import Lock, slot_path
-from gitreload.model import Action, Imported, Reason
+from gitreload.model import Action, Imported, Mark, Reason
 from helpers import Remote, run_command
 
 COMMAND = Path(sys.executable).with_name("gitreload")
@@ -155,6 +155,15 @@ class Book:
     def try_again(self, claimed: Claimed, *, failing: bool = False) -> None:
         self.ledger.try_again(claimed, "the remote is away", 300, 5, failing=failing)
         claimed.lock.release()
+
+    def tell(
+        self, job: int, mark: Mark, result: str | None = None, error: str | None = None
+    ) -> None:
+        """A reporter owes this of the job, and it became this."""
+        draft = Draft("commit status", "https://forge.example", NEW, mark, "what became of it")
+        self.ledger.report([job], lambda _job, _told: [draft])
+        if result is not None:
+            self.ledger.end_report(self.ledger.reports(job)[-1], result, error)
 
 
 @pytest.fixture

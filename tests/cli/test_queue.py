@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from gitreload.ledger import Arrival, Entry, Target
-from gitreload.model import Action, Checkout, Delivery, Push
+from gitreload.model import Action, Checkout, Delivery, Mark, Push
 
 from .conftest import NEW, OLD, Book, Host
 
@@ -114,6 +114,18 @@ class TestShow:
         assert [each["pusher"] for each in shown["deliveries"]] == ["ada"]
         assert [each["result"] for each in shown["attempts"]] == ["succeeded"]
         assert shown["deliveries"][0]["received_at"] == "1970-01-01T00:00:00.000+00:00"
+
+    def test_what_people_were_told(self, host: Host, book: Book) -> None:
+        number = deliver(host, book)
+        book.tell(number, Mark.PENDING, "delivered")
+        book.tell(number, Mark.FAILURE, "refused", "the token may not do that")
+        book.tell(number, Mark.SUCCESS)
+        told = host.done("show", str(number)).partition("told\n")[2]
+        for part in ("commit status", NEW[:12], "pending", "delivered", "owed"):
+            assert part in told
+        assert "refused: the token may not do that" in told
+        reports = host.json("show", str(number))["reports"]
+        assert [each["result"] for each in reports] == ["delivered", "refused", "owed"]
 
     def test_follows_a_supersession_and_says_it(self, host: Host, book: Book) -> None:
         deliver(host, book)

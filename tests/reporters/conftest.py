@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from gitreload.ledger import Ledger
+from ledger.builders import Clock
+
 from .house import House
+from .room import Room
 
 Furnish = Callable[..., House]
 
@@ -25,3 +29,12 @@ def furnish(tmp_path: Path, empty_ledger: Path) -> Iterator[Furnish]:
             return house
 
         yield make
+
+
+@pytest.fixture
+def room(tmp_path: Path, empty_ledger: Path) -> Iterator[Room]:
+    clock = Clock()
+    shutil.copy(empty_ledger, tmp_path)
+    ledger = Ledger.open(tmp_path, "pool", clock)
+    yield Room(ledger, clock)
+    ledger.close()

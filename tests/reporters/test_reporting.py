@@ -3,101 +3,20 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gitreload import reporting
-from gitreload.ledger import Done, Ledger, Report, Revisions
+from gitreload.ledger import Done
 from gitreload.model import Mark, PermanentError, TransientError
-from gitreload.reporters import News
 from gitreload.reporting import Reporting
 from helpers import wait_until
-from ledger.builders import Clock, Desk, a_checkout, a_push, revision
+from ledger.builders import a_checkout, a_push, revision
+
+from .room import Room
 
 A, B, C = revision(0xA), revision(0xB), revision(0xC)
-
-
-class Board:
-    """A reporter that keeps what it is told; `trouble` is what comes instead."""
-
-    name = "board"
-
-    def __init__(self) -> None:
-        self.told: list[News] = []
-        self.again: list[bool] = []
-        self.trouble: Exception | None = None
-        self.hanging: threading.Event | None = None
-        self.tries = 0
-
-    def wants(self, news: News) -> bool:
-        return news.revision is not None
-
-    def place(self, news: News) -> str:
-        return news.directory
-
-    def deliver(self, news: News, *, again: bool) -> None:
-        self.tries += 1
-        if self.hanging is not None and news.directory == "hanging":
-            self.hanging.wait()
-        if self.trouble is not None:
-            raise self.trouble
-        self.told.append(news)
-        self.again.append(again)
-
-    @property
-    def marks(self) -> list[tuple[str | None, Mark]]:
-        return [(news.revision, news.mark) for news in self.told]
-
-
-class Room:
-    """A ledger, one process that reports, and the board."""
-
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self.ledger = ledger
-        self.desk = Desk(ledger, clock)
-        self.clock = clock
-        self.board = Board()
-        self.reporters = [self.board]
-        self.reporting = self.start()
-
-    def start(self) -> Reporting:
-        """A process begins to report, after the last one was killed."""
-        made = Reporting(
-            self.ledger, lambda: self.reporters, lambda: "https://x.example/", threading.Event()
-        )
-        made._inherited = self.ledger.newest_report()
-        return made
-
-    def look(self) -> None:
-        """Look once, and wait until what is begun is noted."""
-        self.reporting.attend()
-        wait_until(self.settled)
-
-    def settled(self) -> bool:
-        self.reporting.note()
-        return not self.reporting._busy
-
-    def reports(self, job: int) -> list[Report]:
-        return self.ledger.reports(job)
-
-    def end(self, after: str, done: Done | None = None) -> int:
-        claimed = self.desk.claim()
-        self.ledger.succeed(claimed, Revisions(None, after), done or Done())
-        claimed.lock.release()
-        return claimed.job.id
-
-
-@pytest.fixture
-def room(tmp_path: Path, empty_ledger: Path) -> Iterator[Room]:
-    clock = Clock()
-    shutil.copy(empty_ledger, tmp_path)
-    ledger = Ledger.open(tmp_path, "pool", clock)
-    yield Room(ledger, clock)
-    ledger.close()
 
 
 def test_a_commit_is_pending_and_then_ends(room: Room) -> None:
@@ -299,8 +218,7 @@ def test_after_a_kill_it_goes_on_and_knows_what_may_have_been_told(room: Room) -
     room.desk.push()
     # It was killed after the board was told, and before that was noted.
     room.reporting.attend()
-    wait_until(lambda: room.board.told)
-    room.reporting = room.start()
+    room.restart()
     room.look()
     job = room.end(A)
     room.look()

@@ -93,10 +93,13 @@ def _job_row(job: Job) -> tuple[str, ...]:
 
 def show(number: JobNumber, as_json: Json = False) -> None:
     """Show all that is known of a job."""
+    from gitreload.cli.told import show_reports
+
     with existing_ledger(load_settings()) as ledger:
         job = find_job(ledger, number)
         deliveries = ledger.deliveries(job.id)
         attempts = ledger.attempts(job.id)
+        reports = ledger.reports(job.id)
     if as_json:
         output.print_json(
             {
@@ -106,6 +109,7 @@ def show(number: JobNumber, as_json: Json = False) -> None:
                 "attempts": [
                     {"number": place, **output.data(each)} for place, each in enumerate(attempts, 1)
                 ],
+                "reports": reports,
             }
         )
         return
@@ -117,6 +121,9 @@ def show(number: JobNumber, as_json: Json = False) -> None:
         say("\nattempts")
         _show_attempts(job, attempts)
         say(f"\ntheir logs: gitreload logs {job.id}")
+    if reports:
+        say("\ntold")
+        show_reports(reports)
 
 
 def _show_job(job: Job) -> None:

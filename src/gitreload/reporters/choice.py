@@ -6,9 +6,10 @@ import threading
 
 from gitreload.audience import notified, posted
 from gitreload.config import Settings
-from gitreload.reporters import Teller
+from gitreload.reporters import Reporter, Teller
 from gitreload.reporters.people import Notifier
 from gitreload.reporters.programs import Poster
+from gitreload.reporters.statuses import Statuses
 
 
 def tellers(settings: Settings, stopping: threading.Event) -> tuple[Teller, ...]:
@@ -17,3 +18,10 @@ def tellers(settings: Settings, stopping: threading.Event) -> tuple[Teller, ...]
         *(Notifier(listener, stopping) for listener in notified(settings)),
         *(Poster(listener) for listener in posted(settings)),
     )
+
+
+def reporters(settings: Settings) -> tuple[Reporter, ...]:
+    """Those that tell news: of STATUS, where there is one."""
+    own = (repo.status for repo in settings.repos.values())
+    marked = any(status is not None and status.on for status in (settings.status, *own))
+    return (Statuses(settings),) if marked else ()
