@@ -538,6 +538,15 @@ def check(place: Path, text: str, environ: dict[str, str]) -> None:
         assert visible(line) == line
 
 
+@pytest.mark.parametrize("where", ["NOTIFY[0]", "REPOS.course.NOTIFY[0]"])
+def test_who_notifies_needs_apprise(cwd: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    own = {"NOTIFY": [{"URL": "json://x.example"}]}
+    write(cwd, own if where == "NOTIFY[0]" else {"REPOS": {"course": own}})
+    monkeypatch.setattr(config, "find_spec", lambda _: None)
+    [problem] = problems(cwd)
+    assert f"{where} needs Apprise, which is not installed: install gitreload[notify]" in problem
+
+
 class TestProperties:
     @given(values=files)
     @example(values={"WEBHOOK_SECRETS": [{"FILE": "\0"}]})

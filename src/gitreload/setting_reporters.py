@@ -72,8 +72,8 @@ class NotifySettings(Group):
         default="{summary}", description="The title, or subject, as a template; see below."
     )
     body: Template = Field(
-        default="{message}\n\n{count}\nCheckout {checkout}, {branch}, at {revision}\n"
-        "Pushed by {pusher}\nJob {job} on {host}\n{url}",
+        default="{message}\n\n{count}\nCheckout: {checkout}\nBranch: {branch}\n"
+        "Revision: {revision}\nPushed by: {pusher}\nJob: {job}\nHost: {host}\n{url}",
         description="The text, as a template.",
     )
     throttle_minutes: Annotated[float, Between(0, 360)] = Field(

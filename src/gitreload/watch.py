@@ -123,11 +123,11 @@ class Watch:
 
     def _cry(self, alarm: Alarm) -> None:
         event = alarm_event(alarm, self._ledger.clock(), host=socket.gethostname())
-        for teller in self._tellers():
+        for teller in filter(lambda each: each.hears(event), self._tellers()):
             try:
-                teller.cry(event)
+                teller.send(event)
             except GitreloadError as error:
-                logger.error("%s cannot be told that %s: %s", teller.name, event.message, error)
+                logger.error("%s cannot be told that %s: %s", teller.place, event.message, error)
 
     def _standing(self) -> dict[str, Alarm]:
         now = self._ledger.clock()

@@ -270,6 +270,7 @@ MESSAGES: list[tuple[Prepare, list[str]]] = [
     (newer_ledger, ["jobs", "sync course", "serve"]),
     (old_sqlite, ["sync course", "serve"]),
     (nothing, ["send", "send --url http://localhost:1", "send --url localhost:1"]),
+    (nothing, ["notify"]),
     (empty_file, ["list"]),
     (port, ["send", "send coarse", "send --secret-file no-such-file"]),
     (short_secret, ["send --secret-file short"]),

@@ -151,9 +151,11 @@ class TestWhat:
         job = house.ledger.find_jobs()[0].id
         lines = message.body.splitlines()
         assert lines[0] == r"course.xml:3: not closed\x1b[31m https://***@x.example/"
-        assert lines[1:4] == ["", f"Checkout course, main, at {AFTER[:12]}", "Pushed by ada"]
-        assert lines[4].startswith(f"Job {job} on ")
-        assert lines[5:] == [f"https://x.example/jobs/{job}"]
+        assert lines[1:7] == [
+            *("", "Checkout: course", "Branch: main", f"Revision: {AFTER[:12]}"),
+            *("Pushed by: ada", f"Job: {job}"),
+        ]
+        assert lines[8:] == [f"https://x.example/jobs/{job}"]
         assert message.kind == "failure"
 
     def test_templates(self, furnish: Furnish) -> None:

@@ -20,6 +20,7 @@ from gitreload.cli import (
     checkouts,
     deliveries,
     holding,
+    notify,
     queue,
     remove,
     replay,
@@ -61,6 +62,7 @@ app.command(cls=Command)(holding.release)
 app.command(cls=Command)(deliveries.deliveries)
 app.command(cls=Command)(replay.replay)
 app.command(cls=Command)(send.send)
+app.command(cls=Command)(notify.notify)
 app.command(cls=Command)(settings.config)
 app.command(cls=Command)(trust.trust)
 app.command(cls=Command)(backup.backup)

@@ -72,8 +72,15 @@ class Teller(Protocol):
     def deliver(self, report: Report, *, again: bool) -> None:
         """Tell what it wanted to. Raises as `Reporter.deliver`, and `Interrupted` at a stop."""
 
-    def cry(self, event: Event) -> None:
-        """Tell of an alarm that the ledger cannot keep, without it. Raises GitreloadError."""
+    @property
+    def place(self) -> str:
+        """Where in the configuration it is, such as "NOTIFY[0]"."""
+
+    def hears(self, event: Event) -> bool:
+        """Whether it wants to be told of an alarm."""
+
+    def send(self, event: Event) -> None:
+        """Tell of an event at once, without the ledger. Raises GitreloadError."""
 
 
 def shorten(text: str, limit: int) -> str:

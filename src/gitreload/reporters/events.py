@@ -17,7 +17,7 @@ from gitreload.model import Action, Job, State
 from gitreload.remotes import mask
 from gitreload.visible import visible
 
-Type = Literal["job.succeeded", "job.failing", "job.failed", "alarm.raised", "alarm.over"]
+Type = Literal["job.succeeded", "job.failing", "job.failed", "alarm.raised", "alarm.over", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Event:
             "message": self.message,
             "pusher": self.pusher or "",
             "revision": (self.revision or "")[:12],
-            "state": self.state or self.type.partition(".")[2],
+            "state": self.state or self.type.rpartition(".")[2],
             "url": self.url or "",
         }
 

@@ -54,6 +54,8 @@ class Story:
         match event.type:
             case "alarm.raised":
                 return f"Alarm on {event.host}: {_ALARMS[event.alarm or '']}"
+            case "test":
+                return f"A test of gitreload on {event.host}"
             case "alarm.over":
                 return f"Over on {event.host}: {_ALARMS[event.alarm or '']}"
         what = f"{event.action} of {event.checkout}"
@@ -99,6 +101,7 @@ class Notifier:
         self._entry = listener.entry
         self._stopping = stopping
         self._clock = clock
+        self.place = listener.place
         url = self._entry.url
         self.name = listener.name(f"{url.scheme} notification", url.identity)
 
@@ -118,7 +121,7 @@ class Notifier:
             yield self._draft(event, why, _JOBS, heard)
 
     def of_alarm(self, event: Event, subject: str, heard: Heard) -> Iterator[Draft]:
-        if "alarm" in self._entry.on and self._listener.hears_alarms_of(event.checkout):
+        if self.hears(event):
             yield self._draft(event, "alarm", subject, heard)
 
     def _draft(self, event: Event, why: Why, subject: str, heard: Heard) -> Draft:
@@ -126,7 +129,7 @@ class Notifier:
         rest = self._entry.throttle_minutes * 60
         return Draft(
             reporter=self.name,
-            place=self._listener.place,
+            place=self.place,
             revision=event.revision,
             mark=Mark.FAILURE if event.bad else Mark.SUCCESS,
             sentence=event.message,
@@ -144,10 +147,12 @@ class Notifier:
                 raise PermanentError(f"{error}. It was tried for a day") from error
             raise
 
-    def cry(self, event: Event) -> None:
+    def hears(self, event: Event) -> bool:
+        return "alarm" in self._entry.on and self._listener.hears_alarms_of(event.checkout)
+
+    def send(self, event: Event) -> None:
         """See `Teller`. Raises as `apprise.send`."""
-        if "alarm" in self._entry.on and self._listener.hears_alarms_of(event.checkout):
-            self._send(Story(event, "alarm", 0))
+        self._send(Story(event, "alarm", 0))
 
     def _send(self, story: Story) -> None:
         apprise.send(self._entry.url, story.message(self._entry), self._stopping)

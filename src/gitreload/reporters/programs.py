@@ -34,6 +34,7 @@ class Poster:
     def __init__(self, listener: Listener[OutgoingWebhookSettings]) -> None:
         self._listener = listener
         self._entry = listener.entry
+        self.place = listener.place
         self.name = listener.name("outgoing webhook", self._entry.url)
         self._gone: GoneError | None = None
 
@@ -42,7 +43,7 @@ class Poster:
             yield from self._drafts(event, f"job {event.job} {event.type}", heard)
 
     def of_alarm(self, event: Event, subject: str, heard: Heard) -> Iterator[Draft]:
-        if self._listener.hears_alarms_of(event.checkout):
+        if self.hears(event):
             yield from self._drafts(event, f"{subject} {event.type} {event.at}", heard)
 
     def _drafts(self, event: Event, subject: str, heard: Heard) -> Iterator[Draft]:
@@ -50,7 +51,7 @@ class Poster:
             return
         yield Draft(
             reporter=self.name,
-            place=self._listener.place,
+            place=self.place,
             revision=event.revision,
             mark=Mark.FAILURE if event.bad else Mark.SUCCESS,
             sentence=event.message,
@@ -69,10 +70,12 @@ class Poster:
             self._gone = error
             raise
 
-    def cry(self, event: Event) -> None:
+    def hears(self, event: Event) -> bool:
+        return event.type in self._entry.on and self._listener.hears_alarms_of(event.checkout)
+
+    def send(self, event: Event) -> None:
         """See `Teller`. Raises as `post`."""
-        if event.type in self._entry.on and self._listener.hears_alarms_of(event.checkout):
-            self._post(event, 0)
+        self._post(event, 0)
 
     def _post(self, event: Event, tries: int) -> None:
         # The same for each try, and never that of another event: a ledger may be made anew.
