@@ -18,7 +18,6 @@ from gitreload.model import Job, State
 from gitreload.settings import Settings
 from workbench import Bench
 
-KEY = "Brook/Geo1/2026"
 IMPORTERS = ("git_add_course", "cms_import")
 
 

@@ -20,7 +20,8 @@ from gitreload.importers.manage import Manage
 from gitreload.model import Job, State
 from gitreload.process import Runner
 from helpers import Remote, git
-from importers.rows import COLLIDES, KEY, LOST_FILE, SOMEBODY, fit
+from importers.hosts import KEY
+from importers.rows import COLLIDES, LOST_FILE, SOMEBODY, fit
 from workbench import Bench
 
 

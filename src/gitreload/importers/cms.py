@@ -15,6 +15,7 @@ from typing import Protocol
 from gitreload.importers.evidence import Evidence
 from gitreload.importers.failures import failure
 from gitreload.model import PermanentError
+from gitreload.olx.keys import course_id
 from gitreload.process import Completed, Runner
 from gitreload.setting_importers import CmsImportSettings
 from gitreload.settings import Settings
@@ -94,5 +95,4 @@ def import_arguments(options: CmsImportSettings, root: PurePath) -> list[str]:
 def follow_ups(options: CmsImportSettings, key: str) -> list[list[str]]:
     """The arguments of the commands to run after the import of `key`, one list a command."""
     commands = {"update_course_outline": options.outline, "reindex_course": options.reindex}
-    course = f"course-v1:{key.replace('/', '+')}"
-    return [[command, course] for command, wanted in commands.items() if wanted]
+    return [[command, course_id(key)] for command, wanted in commands.items() if wanted]

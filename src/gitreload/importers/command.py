@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from gitreload.importers import Source
+from gitreload.importers.digests import digest
 from gitreload.model import Checkout, Imported, PermanentError
 from gitreload.process import Runner
 from gitreload.settings import Settings
@@ -26,7 +24,7 @@ class Command:
 
     def settings_digest(self, checkout: Checkout) -> str:
         """See `Importer`."""
-        return hashlib.sha256(json.dumps(self._argv(checkout)).encode()).hexdigest()[:16]
+        return digest(self._argv(checkout))
 
     def accept(self, source: Source) -> None:
         """See `Importer`. Where `IMPORTER` is set for all, a checkout may have no command."""

@@ -6,20 +6,20 @@ course.xml names.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from gitreload.http_client import HttpClient
 from gitreload.importers import Source
+from gitreload.importers.digests import digest
 from gitreload.importers.olx_archive import Archive, packed
-from gitreload.importers.studio_api import LostTaskError, StudioApi, Task, course_id
+from gitreload.importers.studio_api import LostTaskError, StudioApi, Task
 from gitreload.importers.studio_failures import failure
 from gitreload.importers.studio_tasks import Unfinished
 from gitreload.importers.studio_token import Tokens
 from gitreload.model import HIDDEN, Checkout, Imported, PermanentError, TransientError
+from gitreload.olx.keys import course_id
 from gitreload.process import Runner
 from gitreload.setting_importers import StudioSettings
 from gitreload.settings import Settings
@@ -71,7 +71,7 @@ class Studio:
         repo = self._settings.repo(checkout.directory)
         studio = self._of(checkout)
         decides = [self.name, studio and studio.url, repo.course_key]
-        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+        return digest(*decides)
 
     def accept(self, source: Source) -> None:
         """See `Importer`."""

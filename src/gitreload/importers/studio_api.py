@@ -18,6 +18,7 @@ from gitreload.importers.olx_archive import Archive
 from gitreload.importers.studio_refusals import STUDIO, no_api, refusal, told
 from gitreload.importers.studio_token import Tokens
 from gitreload.model import TransientError
+from gitreload.olx.keys import course_id
 from gitreload.setting_importers import StudioSettings
 
 # Once all is uploaded, Studio copies it to where its workers find it, before it answers.
@@ -148,11 +149,6 @@ class StudioApi:
             return answer.json()
         except ValueError:
             raise no_api(url) from None
-
-
-def course_id(key: str) -> str:
-    """The key "org/course/run" as the platform writes it: "course-v1:org+course+run"."""
-    return f"course-v1:{key.replace('/', '+')}"
 
 
 def _text(found: object, name: str, url: str) -> str:

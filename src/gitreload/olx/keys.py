@@ -21,6 +21,11 @@ def normal_key(key: str) -> str:
     return key[len(prefix) :].replace("+", "/") if key.startswith(prefix) else key
 
 
+def course_id(key: str) -> str:
+    """The key "org/course/run" as the platform writes it: "course-v1:org+course+run"."""
+    return f"course-v1:{key.replace('/', '+')}"
+
+
 def valid_name(name: str) -> bool:
     """Whether the platform takes `name` as a block's url_name."""
     return _NAME.fullmatch(name) is not None
