@@ -54,7 +54,7 @@ _FILES = {
 """,
     "vertical/dunes.xml": """\
 <vertical display_name="Dunes">
-  <html url_name="wind:first"/>
+  <html url_name="wind:first" xblock-family="xblock.v1"/>
   <html url_name="older" filename="older" display_name="As in 2012"/>
 </vertical>
 """,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.course import write_course
+from fakes.whole_course import write_whole_course
 from gitreload.olx import Course, examine
 
 
@@ -33,6 +34,23 @@ def test_roots_may_be_named(tmp_path: Path) -> None:
     assert not both.findings
     assert [course.key for course in both.courses] == ["Brook/Geo1/2025", "Brook/Geo1/2026"]
     assert isinstance(both.courses[0], Course)
+
+
+def test_a_course_within_the_directory_of_another_is_examined_by_itself(tmp_path: Path) -> None:
+    write_whole_course(tmp_path)
+    write_whole_course(tmp_path / "lakes/inner")
+    (tmp_path / "course.xml").write_text('<course url_name="2026" org="Brook" course="Geo1"/>')
+    report = examine(tmp_path, [".", "lakes/inner"])
+    assert not report.findings
+    assert [course.root for course in report.courses] == [".", "lakes/inner"]
+
+
+def test_what_is_git_s_own_is_not_looked_at(tmp_path: Path) -> None:
+    write_course(tmp_path / "course")
+    (tmp_path / "course/.git").symlink_to(tmp_path)
+    (tmp_path / "course/.hidden").mkdir()
+    (tmp_path / "course/.hidden/course.xml").write_text("<course")
+    assert not examine(tmp_path / "course").findings
 
 
 def test_two_courses_with_one_key_would_replace_each_other(tmp_path: Path) -> None:
