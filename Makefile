@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: setup demo docs/demo.svg docs/adding.md test check fuzz bench lock clean
+.PHONY: setup demo docs/demo.svg docs/author.svg docs/adding.md test check fuzz bench lock clean
 
 setup: $(VENV)/.ready
 
@@ -21,6 +21,9 @@ demo: setup  ## a real push over real HTTP becomes an imported course
 
 docs/demo.svg: setup  ## the terminal's picture, from a real run
 	$(RUN)/python -m demo.picture $@
+
+docs/author.svg: setup  ## what an author sees, from a real run
+	$(RUN)/python -m demo.picture $@ demo.author
 
 docs/adding.md: setup  ## its transcript, from a real run
 	$(RUN)/python -m demo.adding $@

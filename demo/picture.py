@@ -1,6 +1,7 @@
-"""Draws README's picture: a real run of the demo in a terminal of its own, as an SVG.
+"""Draws the pictures of the docs: a real run in a terminal of its own, as an SVG.
 
-`python -m demo.picture FILE`; the stage is a temporary directory, whose paths are short.
+`python -m demo.picture FILE [MODULE]`, where the module is `demo`, or one that is played like it;
+the stage is a temporary directory, whose paths are short.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ ROWS, COLUMNS = 50, 100
 
 
 def main() -> None:
+    target, module = [*sys.argv[1:], "demo"][:2]
     with tempfile.TemporaryDirectory(prefix="demo-") as stage:
-        output = b"".join(_run([sys.executable, "-m", "demo", "--stage", stage]))
+        output = b"".join(_run([sys.executable, "-m", module, "--stage", stage]))
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor")
     for line in output.decode().strip().splitlines():
         console.print(Text.from_ansi(line.rstrip()), overflow="fold")
-    Path(sys.argv[1]).write_text(_plain(console.export_svg(title="make demo")))
+    title = "make demo" if module == "demo" else "what an author sees"
+    Path(target).write_text(_plain(console.export_svg(title=title)))
 
 
 def _run(argv: list[str]) -> Iterator[bytes]:

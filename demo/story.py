@@ -30,7 +30,7 @@ def play(stage: Stage, terminal: Terminal, server: Server) -> None:
 
     terminal.heading("The author adds a chapter and pushes. The forge signs it and delivers it")
     stage.write_course(SECOND)
-    _push(stage, terminal, "A chapter on deltas")
+    push(stage, terminal, "A chapter on deltas")
     terminal.heading("The push was on disk before that answer. Now its job runs")
     job = _last_job(stage)
     terminal.run(f"gitreload logs -f {job}", stage.server)
@@ -42,20 +42,21 @@ def play(stage: Stage, terminal: Terminal, server: Server) -> None:
     stage.write_course(THIRD)
     broken = stage.author / "chapter/lakes.xml"
     broken.write_text(broken.read_text().replace("</chapter>", ""))
-    _push(stage, terminal, "A chapter on lakes")
+    push(stage, terminal, "A chapter on lakes")
     _finish(stage, _last_job(stage))
     terminal.run("gitreload jobs --state failed", stage.server)
     terminal.course(course_of(stage), "as before", since=second)
 
     terminal.heading("Mended, and pushed again")
     stage.write_course(THIRD)
-    _push(stage, terminal, "Close the tag")
+    push(stage, terminal, "Close the tag")
     _finish(stage, _last_job(stage))
     terminal.run("gitreload list", stage.server)
     terminal.course(course_of(stage), "now", since=second)
 
 
-def _push(stage: Stage, terminal: Terminal, message: str) -> None:
+def push(stage: Stage, terminal: Terminal, message: str) -> None:
+    """Have the author commit all and push it. Raises DemoError."""
     terminal.run("git add -A", stage.author)
     terminal.run(f"git commit -q -m {shlex.quote(message)}", stage.author)
     terminal.run("git push -q", stage.author)
