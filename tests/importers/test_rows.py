@@ -1,4 +1,4 @@
-"""Every known end of an import: what becomes of the job, and what its author reads."""
+"""Every known end of an import: what becomes of the job, and what people are told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from fakes import platform
 from helpers import Remote
 from importers.rows import CASES, NAMES, Row, play
+from reporters.hearing import check_heard
 from workbench import Bench
 
 
@@ -45,5 +46,6 @@ def test_the_verdict_is_right(
     expected = row.error and row.error.format(command=importer, path=bench.checkout().path)
     assert (job.error or "").startswith(expected or "")
     assert (job.error is None) == (row.error is None)
+    check_heard(bench.ledger, job)
     if not job.state.finished:
         bench.ledger.cancel(job)
