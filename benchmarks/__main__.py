@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ack, breadth, change, growth, machine, publish, push, reconcile, repos, storm
+from benchmarks import (
+    ack,
+    breadth,
+    change,
+    growth,
+    machine,
+    precheck,
+    publish,
+    push,
+    reconcile,
+    repos,
+    storm,
+)
 from benchmarks.errors import BenchError
 from benchmarks.table import Section, markdown
 
@@ -25,6 +37,7 @@ MEASUREMENTS = {
     "storm": storm,
     "breadth": breadth,
     "reconcile": reconcile,
+    "precheck": precheck,
     "growth": growth,
 }
 

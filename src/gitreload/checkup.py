@@ -17,6 +17,7 @@ from gitreload.git.errors import AccessError, DamagedError
 from gitreload.git.renewal import renewable
 from gitreload.git.space import check_space
 from gitreload.github_hooks import Hooks, explained
+from gitreload.importers.choice import Importers
 from gitreload.late import late
 from gitreload.ledger import CheckoutRecord
 from gitreload.model import (
@@ -35,7 +36,9 @@ from gitreload.remotes import mask
 from gitreload.tips import Seen
 from gitreload.visible import quoted, visible
 
-About = Literal["checkout", "owner", "disk", "remote", "key", "changes", "behind", "job", "webhook"]
+About = Literal[
+    "checkout", "owner", "disk", "remote", "key", "changes", "behind", "job", "webhook", "importer"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Checkup:
     not fetched yet. `served` is what its readers have, where it is published; `held` tells that its
     jobs wait. `clean` tells that an update would take nothing away. `free_bytes` is the room on its
     disk. `key` is what it is fetched with of its own, with the fingerprint of an SSH_KEY.
+    `importer` is what imports it, and why that.
     """
 
     directory: str
@@ -72,6 +76,7 @@ class Checkup:
     owner: str
     free_bytes: int
     key: str | None
+    importer: str | None
     problems: tuple[Problem, ...]
 
     @property
@@ -122,8 +127,10 @@ def checkup(
         problems.append(Problem("changes", _changes(checkout)))
     if seen.tip is not None:
         problems += _lag_problems(seen, head, seen.tip, behind, record)
+    importers = Importers(settings)
     if record is not None:
         problems += _ledger_problems(record, now)
+        problems += _importer_problems(importers, checkout, record)
     if hooks is not None:
         problems += _webhook_problems(checkout, record, hooks)
     published = Published.of(settings, checkout.directory)
@@ -143,8 +150,28 @@ def checkup(
         owner=_owner(checkout.path),
         free_bytes=_free_bytes(checkout.path),
         key=_key(access, key),
+        importer=_importer(importers, checkout),
         problems=tuple(problems),
     )
+
+
+def _importer(importers: Importers, checkout: Checkout) -> str | None:
+    try:
+        choice = importers.choice(checkout)
+    except TransientError:
+        return None
+    return f"{choice.name} ({choice.why})"
+
+
+def _importer_problems(
+    importers: Importers, checkout: Checkout, record: CheckoutRecord
+) -> Iterator[Problem]:
+    if record.action is not Action.IMPORT:
+        return
+    try:
+        importers.of(checkout).check()
+    except TransientError as error:
+        yield Problem("importer", f"imports will fail until this is mended: {error}")
 
 
 def _remote_problems(error: GitreloadError, access: Access, key: str | None) -> Iterator[Problem]:

@@ -264,7 +264,7 @@ def _refuse_idle_commands(settings: Settings, origins: Mapping[str, str]) -> Non
     for directory, repo in settings.repos.items():
         importer = repo.importer or settings.importer
         where = f"{origins['REPOS']}: REPOS.{directory}"
-        if repo.command and importer != "command":
+        if repo.command and importer not in ("command", "auto"):
             raise ConfigError(
                 f"{where}.COMMAND is what the importer `command` runs, and {importer} imports "
                 f"{directory}; set its IMPORTER to command, or remove COMMAND"

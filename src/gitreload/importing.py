@@ -12,6 +12,7 @@ from gitreload.guard import GuardedError, Losses
 from gitreload.importers import Importer, Source
 from gitreload.ledger import KnownCourse, Ledger
 from gitreload.model import Checkout, Job, PermanentError, TransientError
+from gitreload.olx.advice import advice
 from gitreload.olx.report import Course, Report
 from gitreload.process import Runner
 
@@ -70,6 +71,7 @@ class Import:
         for source in sources:
             self._importer.accept(source)
         self._weigh_losses(courses)
+        self._advise(courses)
         keys = [self._import(source) for source in sources]
         self._ledger.keep_only_courses(self._job, {course.key for course in courses})
         return tuple(key for key in keys if key is not None)
@@ -104,6 +106,11 @@ class Import:
             if self._ledger.approved(self._job) != losses.digest:
                 raise GuardedError(self._job, losses)
             self._runner.log("GUARD: that is approved")
+
+    def _advise(self, courses: Sequence[Course]) -> None:
+        """What olxcleaner says, where it is installed: nothing that it finds keeps us from it."""
+        for finding in advice(self._folder, [course.root for course in courses], self._runner):
+            self._runner.log(f"{finding.level}: {finding}")
 
     def _import(self, source: Source) -> str | None:
         course = source.course

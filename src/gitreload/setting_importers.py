@@ -11,8 +11,8 @@ from gitreload.setting_forms import Form, Group, Plain, only, sentence
 from gitreload.setting_secrets import ClientSecretEntry
 
 Importer = Annotated[
-    Literal["git_add_course", "cms_import", "tutor", "studio", "command"],
-    Form('"git_add_course", "cms_import", "tutor", "studio" or "command"'),
+    Literal["git_add_course", "cms_import", "tutor", "studio", "command", "auto"],
+    Form('"git_add_course", "cms_import", "tutor", "studio", "command" or "auto"'),
 ]
 Guard = Annotated[Literal["report", "refuse", "off"], Form('"report", "refuse" or "off"')]
 

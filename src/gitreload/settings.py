@@ -75,7 +75,8 @@ class Settings(Group):
     )
     importer: importers.Importer = Field(
         default="git_add_course",
-        description="What imports courses.",
+        description="What imports courses, see [Importers](importers.md); `auto` is what this host "
+        "has.",
     )
     importer_env: Mapping[types.VariableName, types.VariableValue] = Field(
         default={}, description="Further environment variables for the importer.", repr=False

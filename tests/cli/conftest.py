@@ -47,9 +47,18 @@ class Host:
             "WEBHOOK_SECRETS": [SECRET],
             "PORT": 0,
             "RECONCILE_MINUTES": 0,
+            **self._platform(),
             **values,
         }
         (self.folder / "gr.env.json").write_text(json.dumps(config))
+
+    def _platform(self) -> dict[str, str]:
+        """What looks like one; nothing is imported."""
+        places = {"EDX_PLATFORM": self.folder / "platform", "VIRTUAL_ENV": self.folder / "venv"}
+        for file in places["EDX_PLATFORM"] / "manage.py", places["VIRTUAL_ENV"] / "bin/python":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(0o755)
+        return {key: str(place) for key, place in places.items()}
 
     def clone(self, directory: str) -> Path:
         return self.remote.clone(self.repodir / directory)

@@ -89,6 +89,7 @@ def test_json_has_all_that_was_found(host: Host) -> None:
         "clean": True,
         "owner": (host.repodir / "course").owner(),
         "key": None,
+        "importer": "git_add_course (by IMPORTER)",
         "problems": [],
         "ok": True,
     }
@@ -289,6 +290,13 @@ class TestFinds:
         host.done("sync", "course")
         assert problems(host) == {}
         assert "course: all is well" in check(host)[1]
+
+    def test_that_nothing_can_be_imported(self, host: Host, book: Book) -> None:
+        host.configure(IMPORTER="cms_import", EDX_PLATFORM=str(host.folder / "gone"))
+        host.done("sync", "--update", "course")
+        assert problems(host) == {}
+        host.done("sync", "course")
+        assert "there is no Open edX platform" in problems(host)["importer"]
 
     def test_a_job_that_failed(self, host: Host, book: Book) -> None:
         host.done("sync", "course")

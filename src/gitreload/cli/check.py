@@ -109,6 +109,7 @@ def _print(found: Checkup, settings: Settings, *, whole: bool) -> None:
             free = f"{found.free_bytes / 1024**3:,.1f} GiB free"
             served = None if found.served is None else short(found.served)
             facts = {"served": served, "remote": found.origin, "key": found.key}
+            facts |= {"importer": found.importer}
             facts |= {"owner": found.owner, "disk": free}
             output.facts([(f"  {about:<8}", text) for about, text in facts.items()])
         return
