@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -59,8 +59,8 @@ class StatusApi(ThreadingHTTPServer):
     """That of `forge`, with the repository org/course and any commit but those in `unknown`.
 
     `answer` answers everything: status, header fields, text. `hanging` keeps all from being
-    answered until it is set; `dropping` ends the connection after what is asked was done; `moved`
-    is where a redirect leads.
+    answered until it is set, or those alone that give the state `hangs`; `dropping` ends the
+    connection after what is asked was done; `moved` is where a redirect leads.
     """
 
     daemon_threads = True
@@ -72,6 +72,7 @@ class StatusApi(ThreadingHTTPServer):
         self.unknown: set[str] = set()
         self.answer: tuple[int, dict[str, str], str] | None = None
         self.hanging: threading.Event | None = None
+        self.hangs: str | None = None
         self.dropping = False
         self.moved: str | None = None
         self.requests: list[str] = []
@@ -181,14 +182,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        found = self._found(_POSTS, self.path)
+        found = self._found(_POSTS, self.path, body["state"])
         if found is not None:
             self._send(*self.server.take(found["sha"], body))
 
-    def _found(self, routes: dict[str, str], path: str) -> re.Match[str] | None:
+    def _found(
+        self, routes: dict[str, str], path: str, state: str | None = None
+    ) -> re.Match[str] | None:
         server = self.server
-        server.requests.append(f"{self.command} {self.path}")
-        if server.hanging is not None:
+        server.requests.append(f"{self.command} {self.path} {state or ''}".rstrip())
+        if server.hanging is not None and server.hangs in (None, state):
             server.hanging.wait()
         if server.answer is not None:
             status, headers, text = server.answer
@@ -218,6 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
         self.wfile.write(text.encode())
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # who asked was killed
+            super().handle()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
         """Say nothing."""
