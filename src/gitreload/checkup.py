@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from gitreload.git.space import check_space
 from gitreload.github_hooks import Hooks, explained
 from gitreload.importers.choice import Importers
 from gitreload.late import late
-from gitreload.ledger import CheckoutRecord
+from gitreload.ledger import CheckoutRecord, Report
 from gitreload.model import (
     Action,
     Checkout,
@@ -37,7 +37,17 @@ from gitreload.tips import Seen
 from gitreload.visible import quoted, visible
 
 About = Literal[
-    "checkout", "owner", "disk", "remote", "key", "changes", "behind", "job", "webhook", "importer"
+    "checkout",
+    "owner",
+    "disk",
+    "remote",
+    "key",
+    "changes",
+    "behind",
+    "job",
+    "webhook",
+    "importer",
+    "told",
 ]
 
 
@@ -91,10 +101,12 @@ def checkup(
     runner: Runner,
     now: float,
     hooks: Hooks | None = None,
+    untold: Sequence[Report] = (),
 ) -> Checkup:
     """Look at a checkout whose remote was asked, and at what the ledger has of it.
 
-    `now` is in epoch seconds, `hooks` are those of GitHub, where there is a token for them.
+    `now` is in epoch seconds, `hooks` are those of GitHub, where there is a token for them,
+    `untold` what reporters told last of it and nobody took.
 
     Raises OSError where it is gone meanwhile, and `Interrupted`.
     """
@@ -133,6 +145,7 @@ def checkup(
         problems += _importer_problems(importers, checkout, record)
     if hooks is not None:
         problems += _webhook_problems(checkout, record, hooks)
+    problems += (Problem("told", f"{each.reporter} was refused: {each.error}") for each in untold)
     published = Published.of(settings, checkout.directory)
     return Checkup(
         directory=checkout.directory,

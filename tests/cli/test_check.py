@@ -17,7 +17,7 @@ from fakes.git_ssh import SSHD, ssh_server
 from fakes.github_server import PERSONAL, GitHub, Hook, github
 from fakes.keys import rsa_key
 from gitreload.checkouts import Checkouts
-from gitreload.model import Action, Checkout
+from gitreload.model import Action, Checkout, Mark
 from gitreload.process import user_name
 from helpers import git, needs_mount, tmpfs
 
@@ -52,6 +52,15 @@ def test_all_is_well(host: Host) -> None:
     assert told == (f"course: all is well, at the tip of main, {head[:12]}\n", "")
     assert command.returncode == 0
     assert not host.state_dir.exists()
+
+
+def test_people_cannot_be_told(host: Host, book: Book) -> None:
+    job = int(host.json("sync", "course", "--update")[0]["id"])
+    book.tell(job, Mark.PENDING, "refused", "the token may not do that")
+    assert problems(host)["told"] == "commit status was refused: the token may not do that"
+    book.tell(job, Mark.FAILURE, "delivered")
+    book.tell(job, Mark.SUCCESS)
+    assert "told" not in problems(host)
 
 
 def test_one_that_is_named_is_told_of_more(host: Host, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An author sees at the commit what became of it, whatever is killed meanwhile."""
+"""A whole deployment marks commits at a forge, and is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -45,30 +45,6 @@ def told(here: Deployment) -> list[tuple[str, str]]:
         ledger.close()
     owed = any(report.result == "owed" for report in reports)
     return [] if owed else [(report.mark, report.result) for report in reports]
-
-
-def test_a_mistake_is_red_with_its_place_and_the_next_commit_green(
-    here: Deployment, forge: StatusApi
-) -> None:
-    remote = course(here, forge)
-    here.start()
-    right = (remote.work / "course.xml").read_text()
-    wrong = remote.commit({"chapter/week1.xml": "<chapter>\n<sequential>\n</chapter>\n"})
-    here.deliver(remote, wrong)
-    wait_until(lambda: forge.marks[-1:] == ["failure"])
-    red = forge.given[-1]
-    assert (red.sha, red.context) == (wrong, "gitreload/course")
-    assert red.description.startswith("chapter/week1.xml:3:3: "), red.description
-    fixed = remote.commit({"chapter/week1.xml": "<chapter/>\n", "course.xml": right})
-    here.deliver(remote, fixed)
-    wait_until(lambda: forge.marks[-1:] == ["success"])
-    assert forge.given[-1].sha == fixed
-    for sha, ends in ((wrong, "failure"), (fixed, "success")):
-        marks = [given.mark for given in forge.given if given.sha == sha]
-        assert marks in (["pending", ends], [ends])
-    job = here.jobs()[0]["id"]
-    assert forge.given[-1].url == f"https://x.example/jobs/{job}"
-    assert wait_until(lambda: told(here))[-1] == ("success", "delivered")
 
 
 def test_a_kill_in_the_middle_of_telling_tells_nothing_twice(

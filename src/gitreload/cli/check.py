@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +15,14 @@ from gitreload.cli import output
 from gitreload.cli.checkouts import named, none_at_all, records
 from gitreload.cli.errors import FAILED
 from gitreload.cli.output import Json, held_because, note, say, short
-from gitreload.cli.state import load_settings
+from gitreload.cli.state import ledger_exists, load_settings, open_ledger
 from gitreload.model import Checkout, Interrupted
 from gitreload.visible import visible
 
 if TYPE_CHECKING:
     from gitreload.checkup import Checkup
     from gitreload.config import Settings
+    from gitreload.ledger import Report
     from gitreload.process import Runner
     from gitreload.tips import Seen
 
@@ -69,7 +70,7 @@ def _checkups(checkouts: Sequence[Checkout], settings: Settings) -> Iterator[Che
     from gitreload.github_hooks import Hooks
     from gitreload.process import Runner
 
-    known = records(settings)
+    known, refused = records(settings), _refused(settings)
     stop = threading.Event()
     # An exception in the middle would wait for all that is being asked.
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
@@ -81,9 +82,18 @@ def _checkups(checkouts: Sequence[Checkout], settings: Settings) -> Iterator[Che
                 hooks = opened.enter_context(Hooks(settings))
             for seen in _look(checkouts, settings, runner):
                 record = known.get(seen.checkout.path)
-                yield checkup(seen, record, settings, runner, time.time(), hooks)
+                untold = refused.get(seen.checkout.path, ())
+                yield checkup(seen, record, settings, runner, time.time(), hooks, untold)
     except Interrupted as error:
         raise KeyboardInterrupt from error
+
+
+def _refused(settings: Settings) -> Mapping[str, Sequence[Report]]:
+    """What reporters could not tell of checkouts last, by their paths."""
+    if not ledger_exists(settings):
+        return {}
+    with open_ledger(settings) as ledger:
+        return ledger.refused_reports()
 
 
 def _look(checkouts: Sequence[Checkout], settings: Settings, runner: Runner) -> Iterator[Seen]:

@@ -193,6 +193,11 @@ class Questions:
         with self.database.read() as connection:
             return reports.of_job(connection, job_id)
 
+    def refused_reports(self) -> dict[str, list[Report]]:
+        """By the paths of checkouts: what each reporter told last, where that was refused."""
+        with self.database.read() as connection:
+            return reports.refused(connection, self.pool)
+
     def running_workers(self) -> set[str]:
         with self.database.read() as connection:
             return queue.running_workers(connection)

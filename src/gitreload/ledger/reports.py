@@ -5,7 +5,7 @@ All take a connection inside a transaction; `Ledger` opens those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -266,18 +266,22 @@ def of_job(connection: Connection, job_id: int) -> list[Report]:
     return [_report(row) for row in connection.execute(query)]
 
 
-def refused(connection: Connection, checkout_ids: Collection[int]) -> list[Report]:
-    """What each reporter told last of these checkouts, where that was refused."""
+def refused(connection: Connection, pool: str) -> dict[str, list[Report]]:
+    """By the paths of checkouts: what each reporter told last of one, where that was refused."""
     last = (
         select(func.max(reports.c.id))
-        .where(reports.c.checkout_id.in_(checkout_ids), reports.c.result.in_(_ENDED))
+        .where(reports.c.result.in_(("delivered", "refused")))
         .group_by(reports.c.checkout_id, reports.c.reporter)
     )
-    query = select(reports).where(reports.c.id.in_(last), reports.c.result == "refused")
-    return [_report(row) for row in connection.execute(query)]
-
-
-_ENDED = ("delivered", "refused")
+    query = (
+        select(reports, checkouts.c.path)
+        .join(checkouts, checkouts.c.id == reports.c.checkout_id)
+        .where(reports.c.id.in_(last), reports.c.result == "refused", in_pool(pool))
+    )
+    found: dict[str, list[Report]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.path, []).append(_report(row))
+    return found
 
 
 def forge_of(connection: Connection, job: Job) -> str | None:
