@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ import pytest
 
 from fakes import course
 from fakes.studio import CLIENT_SECRET, KEY, STEPS, StudioServer, studio
+from gitreload.attempt import Tools
 from gitreload.importers import Source
 from gitreload.importers import studio as importer
+from gitreload.importers.choice import Importers
 from gitreload.importers.studio import Studio
 from gitreload.model import (
     Action,
@@ -35,6 +38,8 @@ from gitreload.process import Runner
 from gitreload.settings import Settings
 from helpers import wait_until
 from importers.studio_rows import ROWS, Row
+from reporters.hearing import check_heard
+from workbench import Bench
 
 NAME = "MITx/6.001/2026"
 
@@ -121,11 +126,16 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with studio() as server:
-        made = Site(server, tmp_path)
-        course.write_course(made.path, "MITx", "6.001")
-        yield made
+def server() -> Iterator[StudioServer]:
+    with studio() as running:
+        yield running
+
+
+@pytest.fixture
+def site(server: StudioServer, tmp_path: Path) -> Site:
+    made = Site(server, tmp_path)
+    course.write_course(made.path, "MITx", "6.001")
+    return made
 
 
 def test_the_course_in_studio_is_the_one_that_was_pushed(site: Site) -> None:
@@ -140,20 +150,29 @@ def test_the_course_in_studio_is_the_one_that_was_pushed(site: Site) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_what_studio_answers(site: Site, row: Row) -> None:
-    row.arrange(site.server)
-    made = site.importer(SUBPROCESS_TIMEOUT_MINUTES=row.minutes)
-    if row.kind is None:
-        site.run(made)
-        return
-    with pytest.raises(row.kind, match=row.error) as failed:
-        site.run(made)
-    told = "\n".join([str(failed.value), *site.log])
-    for secret in (CLIENT_SECRET, *site.server.tokens):
+def test_what_studio_answers(server: StudioServer, bench: Bench, row: Row) -> None:
+    course.write_course(bench.remote.work, "MITx", "6.001")
+    bench.remote.commit({})
+    row.arrange(server)
+    keys: dict[str, Any] = {
+        "IMPORTER": "studio",
+        "STUDIO": server.settings,
+        "REPODIR": str(bench.repodir),
+    }
+    keys |= {"STATE_DIR": str(bench.ledger.state_dir)}
+    keys["SUBPROCESS_TIMEOUT_MINUTES"] = row.minutes
+    settings = Settings.model_validate(keys)
+    bench.tools = Tools(settings, bench.checkouts, Importers(settings))
+    bench.sync()
+    job = bench.run()
+    failed = State.QUEUED if row.kind is TransientError else State.FAILED
+    assert job.state is (State.SUCCEEDED if row.kind is None else failed), job.error
+    assert re.search(row.error, job.error or "")
+    check_heard(bench.ledger, job)
+    told = "\n".join([job.error or "", bench.log(job.id)])
+    for secret in (CLIENT_SECRET, *server.tokens):
         assert secret not in told
-    assert all(
-        given is None or given[4:] in site.server.tokens for *_, given in site.server.requests
-    )
+    assert all(given is None or given[4:] in server.tokens for *_, given in server.requests)
 
 
 def test_one_token_serves_many_imports(site: Site) -> None:
