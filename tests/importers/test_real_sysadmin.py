@@ -174,6 +174,11 @@ def test_a_bad_url_and_a_repository_without_commits(host: Host, tmp_path: Path) 
     assert sentence(host, empty.url) == "it failed: CommandError: Unable to get git log (exit 1)"
 
 
+def test_a_remote_that_it_cannot_clone(host: Host, tmp_path: Path) -> None:
+    told = sentence(host, f"file://{tmp_path}/gone.git")
+    assert told.startswith("it failed: CommandError: git clone or pull failed!")
+
+
 def test_branches_that_it_cannot_switch_to(host: Host) -> None:
     place = (host.bench.remote.url, "--directory_path", "course", "--repository_branch")
     assert sentence(host, *place, "none").startswith(
