@@ -154,6 +154,9 @@ def test_identity(url: str, identity: str) -> None:
         "https://[::1/a",
         "https://[not:an:address:]/a",
         "https://a..b%2f/a",
+        # Who connects takes what is before the query or fragment for the host.
+        "https://other.example?@forge.example/a",
+        "https://other.example#@forge.example/a",
         # Not a forge's: helpers, Windows.
         "ext::sh -c id",
         "codecommit::eu-west-1://course",

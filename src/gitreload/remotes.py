@@ -80,6 +80,9 @@ class _Address:
     @property
     def server(self) -> re.Match[str] | None:
         """Host and port as written, without the user; None where the authority is malformed."""
+        # There the authority ends, for who connects: what is before it is the host, not the user.
+        if not self.literal and ("?" in self.authority or "#" in self.authority):
+            return None
         return _AUTHORITY.fullmatch(self.authority.rpartition("@")[2])
 
 

@@ -176,6 +176,10 @@ def test_what_answers_otherwise_is_no_forge(forge: StatusApi) -> None:
         forge.answer = (200, {}, text)
         with pytest.raises(PermanentError, match="is not the API of"):
             own(FORGE=forge.forge).deliver(news(forge.origin), again=True)
+    # A page for people answers everything.
+    forge.answer = (200, {}, "<html>")
+    with pytest.raises(PermanentError, match="is not the API of"):
+        own(FORGE=forge.forge).deliver(news(forge.origin), again=False)
 
 
 def test_a_renamed_repository_is_followed_on_the_same_host_only(a_github: StatusApi) -> None:
@@ -184,9 +188,18 @@ def test_a_renamed_repository_is_followed_on_the_same_host_only(a_github: Status
     reporter.deliver(news(a_github.origin), again=False)
     assert a_github.marks == ["success"]
     with status_api("github") as other:
-        a_github.moved = f"{other.site}/api/v3/repos/org/course/statuses/{SHA}"
-        with pytest.raises(PermanentError, match="leads to another address"):
-            reporter.deliver(news(a_github.origin, Mark.FAILURE), again=False)
+        there = a_github.site.removeprefix("http://")
+        for moved in (
+            f"{other.site}/api/v3/repos/org/course/statuses/{SHA}",
+            # The host is what stands before the query or fragment, not after the @.
+            f"{other.site}?@{there}/api/v3/repos/org/course/statuses/{SHA}",
+            f"{other.site}#@{there}/api/v3/repos/org/course/statuses/{SHA}",
+            f"//{there}@{other.site.removeprefix('http://')}/",
+            "http://[",
+        ):
+            a_github.moved = moved
+            with pytest.raises(PermanentError, match="leads to another address"):
+                reporter.deliver(news(a_github.origin, Mark.FAILURE), again=False)
         assert other.requests == []
 
 

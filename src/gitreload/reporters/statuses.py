@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 from gitreload.github_api import is_limit, message, wait_seconds
@@ -22,6 +22,8 @@ from gitreload.reporters.status import Shown, Status, StatusApi
 from gitreload.reporters.targets import Target, Targets
 from gitreload.settings import Settings
 from gitreload.visible import visible
+
+T = TypeVar("T")
 
 
 class Statuses:
@@ -68,10 +70,12 @@ class _Exchange:
         if again and self._shows(status):
             return
         api = self.target.api
-        answer = self._ask("POST", api.place(status), api.body(status))
-        if answer.ok or (self._is_the_same(answer) and self._shows(status, mark=True)):
-            return
-        raise self._refusal(answer, api.place(status))
+        url = api.place(status)
+        answer = self._ask("POST", url, api.body(status))
+        if answer.ok:
+            _read(answer.json, api, url)  # a page for people answers 200 to everything
+        elif not self._is_the_same(answer) or not self._shows(status, mark=True):
+            raise self._refusal(answer, url)
 
     def _is_the_same(self, answer: Answer) -> bool:
         """Whether GitLab refuses it only because it shows that already.
@@ -97,8 +101,8 @@ class _Exchange:
     def _ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Answer:
         headers = self.target.api.headers(self.token)
         answer = self.client.ask(method, url, json=body, headers=headers)
-        moved = urljoin(url, answer.headers.get("Location", url))
-        if 300 <= answer.status < 400 and _origin(moved) == _origin(url):
+        moved = _moved(answer, url)
+        if moved is not None and _origin(moved) == _origin(url):
             # A repository that was renamed: GitHub, GitLab and Gitea lead to it.
             return self.client.ask(method, moved, json=body, headers=headers)
         return answer
@@ -134,7 +138,17 @@ class _Exchange:
         return "Is STATUS right, and the commit still there?"
 
 
-def _read(look: Callable[[], Shown | None], api: StatusApi, url: str) -> Shown | None:
+def _moved(answer: Answer, url: str) -> str | None:
+    """Where a redirect leads; None where it is none, or leads nowhere."""
+    if not 300 <= answer.status < 400:
+        return None
+    try:
+        return urljoin(url, answer.headers.get("Location", ""))
+    except ValueError:
+        return None
+
+
+def _read(look: Callable[[], T], api: StatusApi, url: str) -> T:
     try:
         return look()
     except (ValueError, TypeError, KeyError, AttributeError):
