@@ -18,7 +18,7 @@ from gitreload.http_client import Answer, HttpClient
 from gitreload.model import PermanentError, TransientError
 from gitreload.remotes import http_site
 from gitreload.reporters import News, shorten
-from gitreload.reporters.status import Shown, Status, StatusApi
+from gitreload.reporters.status import Status, StatusApi
 from gitreload.reporters.targets import Target, Targets
 from gitreload.settings import Settings
 from gitreload.visible import visible
