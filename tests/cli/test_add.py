@@ -368,6 +368,13 @@ class TestRemove:
             assert "works in course now" in host.failed("remove", "course", "--yes")
         assert "course" in config(host)["REPOS"]
 
+    def test_a_job_that_is_held_is_cancelled_too(self, host: Host, remote: Remote) -> None:
+        host.done("add", remote.url)
+        host.done("sync", "course")
+        host.done("hold", "course")
+        assert "cancelled job 1, which waited" in host.done("remove", "course", "--yes")
+        assert host.json("jobs")[0]["state"] == "cancelled"
+
     def test_what_is_not_there(self, host: Host) -> None:
         assert "there is no checkout course" in host.failed("remove", "course", "--yes")
 

@@ -62,6 +62,12 @@ class TestList:
     def test_a_job_that_is_late(self, host: Host, late: str) -> None:
         assert late in host.done("list")
 
+    def test_one_that_is_held_by_the_configuration(self, host: Host) -> None:
+        host.done("sync", "course")
+        host.configure(REPOS={"course": {"HOLD": True}})
+        assert "queued, held" in host.done("list")
+        assert host.json("list")[0]["last_job"]["held"]
+
     def test_one_that_follows_tags(self, host: Host) -> None:
         host.configure(REPOS={"course": {"REF": "v*"}})
         course = host.repodir / "course"

@@ -69,7 +69,7 @@ def remove(
 def _end_jobs(ledger: Ledger, checkout: Checkout, held: ExitStack) -> None:
     """Cancel what waits and keep its lock. Raises `GitreloadError` while a job runs."""
     lock = ledger.lock_checkout(checkout.path)
-    jobs = [job for job in ledger.unfinished() if job.path == checkout.path]
+    jobs = ledger.unfinished(checkout.path, held=True)
     running = [job for job in jobs if job.state is State.RUNNING]
     if running or lock is None:
         if lock is not None:

@@ -28,11 +28,14 @@ class Questions:
         self.clock = clock
         self.held_by_configuration: frozenset[str] = frozenset()
 
-    def unfinished(self, path: str | None = None) -> list[Job]:
-        """The jobs that run or wait, the held left out; with a `path`, those of that checkout."""
+    def unfinished(self, path: str | None = None, *, held: bool = False) -> list[Job]:
+        """The jobs that run or wait, with `held` those that wait for their checkout's release too.
+
+        With a `path`, those of that checkout.
+        """
         with self.database.read() as connection:
             found = views.unfinished(connection, self.pool, path)
-        return [job for job in map(self._with_hold, found) if not job.held]
+        return [job for job in map(self._with_hold, found) if held or not job.held]
 
     def find_jobs(
         self,
@@ -114,7 +117,11 @@ class Questions:
             found = views.last_results(connection, self.pool)
         configured = self.held_by_configuration
         return {
-            path: replace(record, held=record.held or record.directory in configured)
+            path: replace(
+                record,
+                held=record.held or record.directory in configured,
+                last_job=record.last_job and self._with_hold(record.last_job),
+            )
             for path, record in found.items()
         }
 

@@ -62,21 +62,20 @@ class CheckoutRecord:
 
 
 def unfinished(connection: Connection, pool: str, path: str | None = None) -> list[Job]:
-    """Running jobs first, then the queued in the order in which they will run; not the held.
+    """Running jobs first, then the queued in the order in which they will run.
 
     With the `path` of a checkout, those of that one.
     """
     in_path = and_(checkouts.c.pool == pool, checkouts.c.path == path)
     where = in_pool(pool) if path is None else in_path
     # One query for each state, so that each has an index that holds nothing else.
-    found = [
+    return [
         job_of(row)
         for state in (State.RUNNING, State.QUEUED)
         for row in connection.execute(
             job_query().where(in_state(state), where).order_by(jobs.c.due_at, jobs.c.id)
         )
     ]
-    return [job for job in found if not job.held]
 
 
 def find_jobs(
