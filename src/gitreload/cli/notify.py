@@ -23,9 +23,9 @@ def notify(
     ] = "This is a test: messages of gitreload arrive here.",
     as_json: Json = False,
 ) -> None:
-    """Send a test message to each service of NOTIFY and program of OUTGOING_WEBHOOKS.
+    """Send a test message to each service and program that is told.
 
-    It exits with 1 where one does not take it.
+    They are those of NOTIFY and OUTGOING_WEBHOOKS. It exits with 1 where one does not take it.
     """
     from gitreload.reporters.choice import tellers
     from gitreload.reporters.events import Event
