@@ -287,3 +287,14 @@ class TestCancel:
         assert "is told to stop" in host.done("cancel", "1")
         assert list(book.ledger.cancelling()) == [1]
         assert host.json("cancel", "1")["state"] == "running"
+
+
+class TestRelease:
+    def test_while_a_job_runs_that_is_told(self, host: Host, book: Book) -> None:
+        host.done("sync", "course")
+        claimed = book.begin()
+        host.done("hold", "course")
+        told = host.done("release", "course")
+        assert told == "course is released; job 1, its import, is running, and no push waits\n"
+        book.succeed(claimed)
+        assert "; no push waits, and what is served stays" in host.done("release", "course")

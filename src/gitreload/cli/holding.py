@@ -10,7 +10,8 @@ from gitreload.cli import output
 from gitreload.cli.checkouts import find_checkout
 from gitreload.cli.output import Json, say, short
 from gitreload.cli.state import load_settings, open_ledger
-from gitreload.model import Checkout, GitreloadError
+from gitreload.model import Checkout, GitreloadError, State
+from gitreload.telling import asked
 
 if TYPE_CHECKING:
     from gitreload.config import Settings
@@ -93,12 +94,18 @@ def release(directory: Directory, as_json: Json = False) -> None:
     checkout = _find(settings, directory)
     with open_ledger(settings) as ledger:
         job = ledger.release(checkout)
+        running = [each for each in ledger.unfinished(checkout.path) if each.state is State.RUNNING]
     wake(settings)
     configured = checkout.directory in settings.held
     if as_json:
         output.print_json({"directory": checkout.directory, "held": configured, "job": job})
     elif configured:
         say(output.held_because(checkout.directory, by_configuration=True))
+    elif job is None and running:
+        say(
+            f"{checkout.directory} is released; job {running[0].id}, its {asked(running[0])}, is "
+            "running, and no push waits"
+        )
     elif job is None:
         say(
             f"{checkout.directory} is released; no push waits, and what is served stays until the "
