@@ -156,6 +156,22 @@ class TestWidth:
         assert len(listed.splitlines()) < 8
         assert max(map(len, listed.splitlines())) <= 80
 
+    def test_at_80_columns_problems_are_told_below_the_table(self, host: Host, book: Book) -> None:
+        course = host.repodir / "course"
+        git("remote", "set-url", "origin", "https://git.example/You/course", cwd=course)
+        git("checkout", "-q", "--detach", cwd=host.clone("second"))
+        host.done("sync", "course")
+        book.fail(book.begin())
+        checkout = Checkouts(host.repodir, {}).get("course")
+        assert checkout is not None
+        book.ledger.note_tips([(checkout, NEW, None)])
+        heads, first, *between, problem = self.on_a_terminal(host, 80).splitlines()
+        assert heads.split()[-4:] == ["BEHIND", "RESULT", "WHEN", "JOB"]
+        assert first.split()[0] == "course"
+        assert any(line.split()[0] == "second" for line in between)
+        assert problem.startswith("second: ")
+        assert "detached HEAD" in problem
+
     def test_what_names_a_row_is_not_broken(self, host: Host) -> None:
         keys = {line.split()[0] for line in self.on_a_terminal(host, 80, "config").splitlines()}
         assert "SUBPROCESS_TIMEOUT_MINUTES" in keys

@@ -81,6 +81,7 @@ def _print(rows: Sequence[_Listed]) -> None:
             *(Brief("last result", "result"), zoned("when"), "job", "problem"),
         ),
         [_row(*row) for row in rows],
+        remarks=True,
     )
     for key, names in _shared(rows).items():
         output.note(

@@ -124,11 +124,12 @@ def facts(pairs: Sequence[tuple[str, str | None]]) -> None:
             say(f"{name:<{width}}  {visible(value)}")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, remarks: bool = False) -> None:
     """Rows below a heading.
 
     On a terminal long cells are folded; where that is too wide, `Brief` cells are so; and where
     even that is, each row is a block of lines. Elsewhere a row is a line, and nothing is short.
+    With `remarks`, what the last column says may stand below the table instead of making it blocks.
     """
     full = _said([columns, *rows])
     if not sys.stdout.isatty():
@@ -139,10 +140,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     console = Console(markup=False, emoji=False, highlight=False)
     brief = _said([[*map(_brief, row)] for row in (columns, *rows)])
+    without = _said([[*map(_brief, row[:-1])] for row in (columns, *rows)])
     if _WIDE.width(full) <= console.width:
         _draw(console, full, _WIDE)
     elif _NARROW.width(brief) <= console.width:
         _draw(console, brief, _NARROW)
+    elif remarks and _NARROW.width(without) <= console.width:
+        _draw(console, without, _NARROW)
+        for row in rows:
+            if row[-1]:
+                say(f"{visible(row[0])}: {visible(row[-1])}")
     else:
         _blocks(full)
 
