@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,10 @@ def test_what_the_container_cannot_read_is_told(site: Site) -> None:
     assert "user cannot read the files of" in site.fails(tutor=mounted(site))
 
 
+@pytest.mark.skipif(
+    not hasattr(tarfile, "data_filter"),
+    reason="before 3.11.4 Python unpacks such links too; the precheck is who refuses them",
+)
 def test_what_cannot_be_copied_is_told(site: Site) -> None:
     (site.path / "static/passwd").symlink_to("/etc/passwd")
     message = site.fails()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,6 +99,5 @@ def ours(folder: Path) -> Course:
 
 def real(folder: Path, archive: str) -> Course:
     """One of the real courses."""
-    with tarfile.open(REAL / archive) as packed:
-        packed.extractall(folder, filter="data")
+    subprocess.run(["tar", "-xf", str(REAL / archive), "-C", str(folder)], check=True)
     return Course(folder)
