@@ -1,7 +1,7 @@
 """A Studio and its LMS at one address: their API for imports, with its ways to fail.
 
-Shapes and words are those of the pages and files that gitreload.importers.studio_api and
-studio_failures name. It unpacks what is uploaded, and keeps the files of each course.
+Shapes and words are those of the pages and files that `api` and `failures` of
+gitreload.importers.studio name. It unpacks what is uploaded, and keeps the files of each course.
 """
 
 from __future__ import annotations

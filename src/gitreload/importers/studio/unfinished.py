@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gitreload.importers.studio_api import Task
+from gitreload.importers.studio.api import Task
 
 
 class Unfinished:

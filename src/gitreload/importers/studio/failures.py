@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from gitreload.importers.failures import shown
-from gitreload.importers.studio_api import StudioApi, Task
+from gitreload.importers.studio.api import StudioApi, Task
 from gitreload.model import GitreloadError, PermanentError
 
 # A log needs no more of them.

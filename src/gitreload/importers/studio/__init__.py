@@ -13,11 +13,11 @@ from time import monotonic
 from gitreload.http_client import HttpClient
 from gitreload.importers import Source
 from gitreload.importers.digests import digest
-from gitreload.importers.olx_archive import Archive, packed
-from gitreload.importers.studio_api import LostTaskError, StudioApi, Task
-from gitreload.importers.studio_failures import failure
-from gitreload.importers.studio_tasks import Unfinished
-from gitreload.importers.studio_token import Tokens
+from gitreload.importers.studio.api import LostTaskError, StudioApi, Task
+from gitreload.importers.studio.archive import Archive, packed
+from gitreload.importers.studio.failures import failure
+from gitreload.importers.studio.tokens import Tokens
+from gitreload.importers.studio.unfinished import Unfinished
 from gitreload.model import HIDDEN, Checkout, Imported, PermanentError, TransientError
 from gitreload.olx.keys import course_id
 from gitreload.process import Runner

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitreload.importers import olx_archive
-from gitreload.importers.olx_archive import packed
+from gitreload.importers.studio import archive
+from gitreload.importers.studio.archive import packed
 from gitreload.model import PermanentError, TransientError
 from helpers import needs_mount, tmpfs
 
@@ -139,7 +139,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_links_that_make_few_files_many_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(olx_archive, "MOST", 1000)
+    monkeypatch.setattr(archive, "MOST", 1000)
     write(tmp_path / "c", {"20/course.xml": b"x"})
     for number in range(20):
         for name in "ab":

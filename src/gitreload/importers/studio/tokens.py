@@ -9,7 +9,7 @@ import threading
 import time
 
 from gitreload.http_client import Answer, HttpClient
-from gitreload.importers.studio_refusals import LMS, refusal, told
+from gitreload.importers.studio.refusals import LMS, refusal, told
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.setting_importers import StudioSettings
 

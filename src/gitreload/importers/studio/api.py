@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gitreload.http_client import HttpClient
-from gitreload.importers.olx_archive import Archive
-from gitreload.importers.studio_refusals import STUDIO, no_api, refusal, told
-from gitreload.importers.studio_token import Tokens
+from gitreload.importers.studio.archive import Archive
+from gitreload.importers.studio.refusals import STUDIO, no_api, refusal, told
+from gitreload.importers.studio.tokens import Tokens
 from gitreload.model import TransientError
 from gitreload.olx.keys import course_id
 from gitreload.setting_importers import StudioSettings
