@@ -234,6 +234,26 @@ def test_it_takes_what_the_platform_takes_and_nothing_else(data: bytes) -> None:
     assert bool(ours(data)) == bool(theirs(data)), (ours(data), theirs(data))
 
 
+def test_a_dtd_adds_nothing_to_a_key() -> None:
+    data = b'<!DOCTYPE course [<!ATTLIST course org CDATA "Other">]><course url_name="run"/>'
+    theirs = etree.fromstring(data, etree.XMLParser(dtd_validation=False, load_dtd=False))
+    assert elements.read(io.BytesIO(data)).root.attributes == dict(theirs.attrib)
+
+
+def test_a_block_in_a_namespace_is_none(folder: Path) -> None:
+    [told] = chapter(folder, '<chapter url_name="a" display_name="A" xmlns="x&#10;y"/>')
+    assert told.startswith(r'course/c.xml:2:1: <chapter> is in the namespace "x\ny", where the ')
+    assert examine(folder).courses[0].identifiers == {"course/c"}
+
+
+def test_what_is_hidden_below_static_may_not_lead_out(folder: Path) -> None:
+    for name in ("static/.hidden", ".venv"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "leak").symlink_to("/etc/passwd")
+    [told] = found(folder)
+    assert told.startswith("static/.hidden/leak: a link that leads out of the checkout; ")
+
+
 @settings(max_examples=50)
 @given(
     st.one_of(st.binary(), MARKUP.map(str.encode), MARKUP.map(lambda each: each.encode("utf-16")))

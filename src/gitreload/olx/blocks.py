@@ -190,7 +190,19 @@ class Blocks:
             if child.tag in NO_BLOCKS:
                 continue
             if category in CONTAINERS or "url_name" in child.attributes:
-                yield _Place(child, place.file, place.depth)
+                if " " in child.tag:
+                    self._tell_namespace(child, place.file)
+                else:
+                    yield _Place(child, place.file, place.depth)
+
+    def _tell_namespace(self, element: Element, file: str) -> None:
+        """Warn of a block in a namespace: those that the platform knows are in none."""
+        namespace, _, tag = element.tag.rpartition(" ")
+        message = (
+            f'<{shown(tag)}> is in the namespace "{shown(namespace)}", where the platform knows no '
+            "blocks; remove the xmlns or the prefix"
+        )
+        self._findings.add(Finding(file, message, element.line, element.column, "warning"))
 
     def _check_html(self, place: _Place, filename: str, name: str | None) -> None:
         """That there is the text of an html block.

@@ -121,6 +121,8 @@ class _Reading:
         self._dtd: int | None = None
         self._before = b""
         self._parser = parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
+        # libxml2 adds nothing that only a DTD says either.
+        parser.specified_attributes = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.EntityDeclHandler = self._entity

@@ -18,6 +18,10 @@ MOST = 100_000
 _DEEPEST = 50
 _LARGEST = 1024 * 1024 * 1024  # bytes, of all that is read
 
+# The platform takes in all that is below it, hidden or not, and follows links to files
+# (import_static_content in xmodule/modulestore/xml_importer.py).
+_STATIC = "static"
+
 _LEADS_OUT = "a link that leads out of the checkout; put what it leads to there itself"
 
 _KINDS = {
@@ -39,8 +43,8 @@ class Missing(Broken):
 class Tree:
     """The directories and the files below `folder`, by names relative to it ("." is itself).
 
-    What is hidden (.git, what gitreload keeps) is left out. Links that lead out or nowhere, and
-    what is neither a file nor a directory, are told to `findings`.
+    What is hidden (.git, what gitreload keeps) is left out, but for what is below static/. Links
+    that lead out or nowhere, and what is neither a file nor a directory, are told to `findings`.
     """
 
     def __init__(self, folder: Path, findings: Findings) -> None:
@@ -121,7 +125,7 @@ class Tree:
             elif entry.is_dir(follow_symlinks=False):
                 if name.count("/") == _DEEPEST:
                     self._tell(name, "nested too deep to be examined; move it up")
-                elif not entry.name.startswith("."):
+                elif not entry.name.startswith(".") or _STATIC in directory.split("/"):
                     yield name
             elif entry.is_file(follow_symlinks=False):
                 self.files.append(name)
