@@ -47,7 +47,7 @@ def test_a_digest_stands_for_exactly_these_losses() -> None:
     one = Losses.of(known(before), now({"Org/a/run": frozenset({"html/one"})}))
     same = Losses.of(known(before), now({"Org/a/run": frozenset({"html/one", "html/three"})}))
     both = Losses.of(known(before), now({"Org/a/run": frozenset()}))
-    assert one.digest == same.digest != both.digest
+    assert one.digests == same.digests != both.digests
 
 
 def test_in_short_the_first_ones_are_named() -> None:

@@ -153,7 +153,7 @@ class TestGuard:
         bench.remote.commit({"course.xml": course("course", "one")})
         job = run(bench)
         assert job.state is State.FAILED
-        assert job.guarded is not None
+        assert job.guarded
         assert job.error == (
             "GUARD refuses this import, as learners would lose their state: Org/course/run loses "
             "vertical/two. Put the url_names back, or import anyhow with: gitreload approve "
@@ -171,7 +171,7 @@ class TestGuard:
         bench.remote.commit({"course.xml": course("course")})
         bench.ledger.approve(job)
         again = bench.run()
-        assert (again.state, again.guarded is None) == (State.FAILED, False)
+        assert (again.state, bool(again.guarded)) == (State.FAILED, True)
         assert again.guarded != job.guarded
 
     def test_another_key_is_the_loss_of_the_course(self, bench: Bench) -> None:
@@ -190,3 +190,49 @@ class TestGuard:
         run(bench)
         bench.remote.commit({"course.xml": course("course", "one", "two")})
         assert run(bench).state is State.SUCCEEDED
+
+    def test_an_approval_counts_once(self, bench: Bench) -> None:
+        bench.configured(GUARD="refuse")
+        less = {"course.xml": course("course", "one")}
+        bench.remote.commit(less)
+        bench.ledger.approve(run(bench))
+        assert bench.run().state is State.SUCCEEDED
+        bench.remote.commit({"course.xml": course("course", "one", "two")})
+        assert run(bench).state is State.SUCCEEDED
+        bench.remote.commit(less)
+        assert run(bench).state is State.FAILED
+
+    def test_an_approval_outlasts_a_failure_between_two_courses(self, bench: Bench) -> None:
+        bench.configured(GUARD="refuse", SUBDIR=["a", "b"])
+        bench.remote.commit({f"{name}/course.xml": course(name, "one", "two") for name in "ab"})
+        bench.ledger.approve(run(bench))
+        assert bench.run().state is State.SUCCEEDED
+        bench.remote.commit({f"{name}/course.xml": course(name, "one") for name in "ab"})
+        bench.ledger.approve(run(bench))
+        seen: list[int] = []
+
+        def second_fails(_: Runner) -> None:
+            seen.append(1)
+            if len(seen) == 2:
+                raise TransientError("away")
+
+        bench.importer.action = second_fails
+        assert bench.run().state is State.QUEUED
+        job, _ = bench.run_when_due()
+        assert job.state is State.SUCCEEDED, job.error
+
+    def test_a_course_that_an_importer_of_anything_loses_is_a_loss(self, bench: Bench) -> None:
+        bench.importer.needs_course = False
+        bench.configured(GUARD="refuse")
+        bench.remote.commit({"course.xml": "<course"})
+        assert "the course Org/course/run is gone" in (run(bench).error or "")
+
+
+def test_another_directory_of_the_same_revision_is_imported(bench: Bench) -> None:
+    bench.configured(SUBDIR="a")
+    bench.remote.commit({f"{name}/course.xml": course(name) for name in "ab"})
+    assert run(bench).state is State.SUCCEEDED
+    bench.configured(SUBDIR="b")
+    assert run(bench).state is State.SUCCEEDED
+    courses = [source.course for source in bench.importer.sources]
+    assert [each and each.key for each in courses] == ["Org/a/run", "Org/b/run"]

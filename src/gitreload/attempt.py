@@ -120,7 +120,7 @@ class Run:
         )
 
     def failed(self, error: PermanentError) -> Ending:
-        guarded = error.digest if isinstance(error, GuardedError) else None
+        guarded = error.digests if isinstance(error, GuardedError) else ()
         return Ending(
             f"failed: {error}",
             lambda: self._ledger.fail(self._claimed, str(error), self._revisions, guarded),

@@ -46,10 +46,12 @@ class Losses:
         return bool(self.keys or self.identifiers)
 
     @property
-    def digest(self) -> str:
-        """Stands for exactly these losses; short hex."""
-        told = [self.keys, sorted(self.identifiers.items())]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    def digests(self) -> frozenset[str]:
+        """One for each course that is gone or loses something; short hex."""
+        told = [*((key, None) for key in self.keys), *self.identifiers.items()]
+        return frozenset(
+            hashlib.sha256(json.dumps(each).encode()).hexdigest()[:16] for each in told
+        )
 
     def lines(self) -> list[str]:
         """All of them, a line each."""
@@ -73,10 +75,10 @@ class Losses:
 
 
 class GuardedError(PermanentError):
-    """`GUARD` refuses an import, until somebody approves of the losses with this `digest`."""
+    """`GUARD` refuses an import, until somebody approves of the losses with these `digests`."""
 
     def __init__(self, job: Job, losses: Losses) -> None:
-        self.digest = losses.digest
+        self.digests = losses.digests
         super().__init__(
             f"GUARD refuses this import, as learners would lose their state: {losses}. Put the "
             f"url_names back, or import anyhow with: gitreload approve {job.id}"

@@ -10,6 +10,7 @@ from gitreload.checkouts.revision import revision as checked_out
 from gitreload.config import Settings
 from gitreload.guard import GuardedError, Losses
 from gitreload.importers import Importer, Source
+from gitreload.importers.digests import digest
 from gitreload.ledger import KnownCourse, Ledger
 from gitreload.model import Checkout, Job, PermanentError, TransientError
 from gitreload.olx.advice import advice
@@ -18,6 +19,13 @@ from gitreload.process import Runner
 
 # How soon a job looks again whether the course key that another job imports to is free.
 EXCLUSION_SECONDS = 1.0
+
+
+def import_digest(importer: Importer, checkout: Checkout, settings: Settings) -> str:
+    """Everything besides the revision that decides the result of an import, as short hex."""
+    repo = settings.repo(checkout.directory)
+    build = None if repo.build is None else [repo.build.command, repo.build.output]
+    return digest(importer.name, importer.settings_digest(checkout), repo.subdir, build)
 
 
 class TakenError(TransientError):
@@ -57,7 +65,7 @@ class Import:
         self._previous = previous
         self._repo = settings.repo(checkout.directory)
         self._guard = self._repo.guard or settings.guard
-        self._digest = importer.settings_digest(checkout)
+        self._digest = import_digest(importer, checkout, settings)
 
     def run(self) -> tuple[str, ...]:
         """Import all courses that are there, one after the other; their keys.
@@ -95,7 +103,7 @@ class Import:
         return report
 
     def _weigh_losses(self, courses: Sequence[Course]) -> None:
-        if self._guard == "off" or not courses:
+        if self._guard == "off":
             return
         losses = Losses.of(self._ledger.courses(self._job), courses)
         if not losses:
@@ -103,7 +111,7 @@ class Import:
         for line in losses.lines():
             self._runner.log(f"GUARD: {line}: learners lose their state in it")
         if self._guard == "refuse":
-            if self._ledger.approved(self._job) != losses.digest:
+            if not losses.digests <= self._ledger.approved(self._job):
                 raise GuardedError(self._job, losses)
             self._runner.log("GUARD: that is approved")
 

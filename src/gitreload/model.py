@@ -161,7 +161,7 @@ class Job:
     to be released. `force` runs an import even where nothing
     changed. `only_after` is one that runs AFTER for what is served, held or not, and nothing else.
     `error` is the last failure's sentence; `skipped` says why a job that succeeded had nothing to
-    do, `guarded` is the digest of the losses that `GUARD` refused it for. `exclusion` is a key (a
+    do, `guarded` has digests of the losses that `GUARD` refused it for. `exclusion` is a key (a
     course key) that no two running jobs share. `follows` is what its checkout followed when it was
     asked for something last, for people.
     """
@@ -192,7 +192,7 @@ class Job:
     only_after: bool = False
     skipped: str | None = None
     follows: str | None = None
-    guarded: str | None = None
+    guarded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

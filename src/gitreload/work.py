@@ -14,7 +14,7 @@ from gitreload import git
 from gitreload.building import Build
 from gitreload.config import Settings
 from gitreload.importers import Importer
-from gitreload.importing import EXCLUSION_SECONDS, Import, TakenError
+from gitreload.importing import EXCLUSION_SECONDS, Import, TakenError, import_digest
 from gitreload.ledger import Done, Ledger, Revisions
 from gitreload.loops import Loops
 from gitreload.model import (
@@ -201,7 +201,8 @@ class Work:
     def _import(self, revision: str) -> None:
         checkout, importer = self._checkout, self._importer
         before, settings = self._ledger.imported(self._job)
-        if settings == importer.settings_digest(checkout) and not self._job.force:
+        digest = import_digest(importer, checkout, self._settings)
+        if settings == digest and not self._job.force:
             if before == revision:
                 self._skip(
                     f"already imported (`gitreload sync --force {checkout.directory}` "
@@ -223,7 +224,6 @@ class Work:
             keys = done.run()
         except TakenError as error:
             raise Postponed(str(error), EXCLUSION_SECONDS, self._job.lags) from error
-        digest = importer.settings_digest(checkout)
         self._imported = Imported(keys[0] if keys else None, digest)
         self._told.append(f"imported {' and '.join(keys) or 'it'}")
 

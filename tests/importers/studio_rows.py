@@ -61,6 +61,26 @@ ROWS = [
         PermanentError,
         r"gives no token: STUDIO\.LMS_URL has to be the address of the LMS",
     ),
+    *(
+        Row(
+            f"the LMS gives {what}",
+            _answers(_TOKEN, 200, text),
+            PermanentError,
+            r"gives no token: STUDIO\.LMS_URL has to be the address of the LMS$",
+        )
+        for what, text in {
+            "a token with a line break": '{"access_token": "SECRET\\n", "expires_in": 60}',
+            "a token beyond ASCII": '{"access_token": "s\\u00e9cret", "expires_in": 60}',
+            "no token": '{"access_token": null, "expires_in": 60}',
+            "a token for ever": f'{{"access_token": "x", "expires_in": 1{"0" * 400}}}',
+        }.items()
+    ),
+    Row(
+        "the task has no proper name",
+        _answers(f"POST {_IMPORT}", 200, '{"task_id": "a\\nb"}'),
+        PermanentError,
+        "",
+    ),
     Row(
         "the LMS is moved",
         _answers(_TOKEN, 302, Location="https://lms.example/"),

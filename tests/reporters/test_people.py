@@ -158,6 +158,16 @@ class TestWhat:
         assert lines[8:] == [f"https://x.example/jobs/{job}"]
         assert message.kind == "failure"
 
+    def test_an_error_calls_nobody(self, house: House) -> None:
+        house.push()
+        house.fail(
+            "<!channel> <!subteam^S1> <@U1> <@&1> @Everyone (@here): git@all.example @ada <!--"
+        )
+        [(_, message)] = house.heard()
+        assert message.body.splitlines()[0] == (
+            "<! channel> <! subteam^S1> <@ U1> <@ &1> @ Everyone (@ here): x@all.example @ada <!--"
+        )
+
     def test_templates(self, furnish: Furnish) -> None:
         house = furnish(
             NOTIFY=[

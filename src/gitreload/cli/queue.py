@@ -275,7 +275,7 @@ def approve(number: JobNumber, as_json: Json = False) -> None:
     settings = load_settings()
     with existing_ledger(settings) as ledger:
         job = find_job(ledger, number)
-        if job.guarded is None:
+        if not job.guarded:
             raise GitreloadError(
                 f"job {job.id} was not refused by GUARD, so there is nothing to approve; "
                 f"`gitreload show {job.id}` tells how it ended"
@@ -286,10 +286,13 @@ def approve(number: JobNumber, as_json: Json = False) -> None:
         output.print_json(new)
     else:
         say(
-            f"approved; queued {new.action} of {new.directory} as job {new.id}. If more is lost by "
-            "then than was told, that is refused again"
+            f"approved; queued {new.action} of {new.directory} as job {new.id}. If something else "
+            "is lost by then than was told, that is refused again"
         )
-    note_if_none(settings)
+    if new.held:
+        output.note(held_because(new.directory, by_configuration=new.directory in settings.held))
+    else:
+        note_if_none(settings)
 
 
 def cancel(number: JobNumber, as_json: Json = False) -> None:

@@ -291,8 +291,8 @@ class Ledger(Questions):
             courses.keep(connection, job.checkout_id, course)
 
     def keep_only_courses(self, job: Job, keys: Collection[str]) -> None:
-        """Note that the job's checkout has no other courses than these any more."""
-        with self.database.write(durable=False) as connection:
+        """Note that the job's checkout has these courses only; what was approved is spent."""
+        with self.database.write() as connection:
             courses.keep_only(connection, job.checkout_id, keys)
 
     def owe_after(self, job: Job, revision: str, imported: Imported | None) -> None:
@@ -313,7 +313,7 @@ class Ledger(Questions):
         claimed: Claimed,
         error: str,
         revisions: Revisions | None,
-        guarded: str | None = None,
+        guarded: Collection[str] = (),
     ) -> None:
         with self._ending(claimed, "failed", error, revisions) as connection:
             queue.fail(connection, claimed.job, self.clock(), error, revisions, guarded)

@@ -58,7 +58,8 @@ def keep(connection: Connection, checkout_id: int, course: KnownCourse) -> None:
 
 
 def keep_only(connection: Connection, checkout_id: int, keys: Collection[str]) -> None:
-    """Forget what was imported from a checkout under other keys."""
+    """Forget what was imported from a checkout under other keys, and what was approved."""
+    connection.execute(update(checkouts).where(checkouts.c.id == checkout_id).values(approved=None))
     connection.execute(
         delete(courses).where(
             courses.c.checkout_id == checkout_id, courses.c.course_key.not_in(keys)
@@ -76,11 +77,10 @@ def keys(connection: Connection, pool: str) -> dict[int, tuple[str, ...]]:
     return told
 
 
-def approved(connection: Connection, checkout_id: int) -> str | None:
-    """The digest of the losses that were approved last for a checkout."""
+def approved(connection: Connection, checkout_id: int) -> frozenset[str]:
+    """Digests of the losses that were approved for the next import of a checkout."""
     found = select(checkouts.c.approved).where(checkouts.c.id == checkout_id)
-    digest: str | None = connection.execute(found).scalar_one()
-    return digest
+    return frozenset((connection.execute(found).scalar_one() or "").split())
 
 
 def approve(connection: Connection, job: Job) -> None:

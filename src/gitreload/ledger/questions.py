@@ -147,8 +147,8 @@ class Questions:
         with self.database.read() as connection:
             return courses.known(connection, job.checkout_id)
 
-    def approved(self, job: Job) -> str | None:
-        """The digest of the losses that were approved last for the job's checkout."""
+    def approved(self, job: Job) -> frozenset[str]:
+        """Digests of the losses that were approved for the next import of the job's checkout."""
         with self.database.read() as connection:
             return courses.approved(connection, job.checkout_id)
 

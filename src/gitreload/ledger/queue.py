@@ -5,7 +5,7 @@ All take a connection inside a transaction; `Ledger` opens those.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ def job_of(row: Row[Any]) -> Job:
         only_after=row.only_after,
         skipped=row.skipped,
         follows=row.follows,
-        guarded=row.guarded,
+        guarded=frozenset((row.guarded or "").split()),
     )
 
 
@@ -171,9 +171,9 @@ def fail(
     now: float,
     error: str,
     revisions: Revisions | None,
-    guarded: str | None,
+    guarded: Collection[str],
 ) -> None:
-    """End the job badly; `guarded` is the digest of what `GUARD` refused."""
+    """End the job badly; `guarded` has digests of the losses that `GUARD` refused."""
     _finish(connection, job, State.FAILED, now, error, revisions, guarded=guarded)
     _keep(connection, job, _reached(job, revisions))
 
@@ -336,14 +336,14 @@ def _finish(
     error: str | None,
     revisions: Revisions | None,
     skipped: str | None = None,
-    guarded: str | None = None,
+    guarded: Collection[str] = (),
 ) -> None:
     values: dict[str, Any] = {
         "state": state.value,
         "finished_at": now,
         "error": error,
         "skipped": skipped,
-        "guarded": guarded,
+        "guarded": " ".join(sorted(guarded)) or None,
         "exclusion": None,
         "failing": False,
         "news": True,

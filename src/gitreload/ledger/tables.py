@@ -59,8 +59,8 @@ checkouts = Table(
     Column("course_key", Text),
     # The revision of the last import that came to its end, or was left out as of an exporter.
     Column("settled", String(64)),
-    # What `GUARD` refused and somebody approved: the digest of those losses.
-    Column("approved", String(64)),
+    # What `GUARD` refused and somebody approved: digests of those losses, until they are imported.
+    Column("approved", Text),
     # Its jobs wait until somebody releases it.
     Column("held", Boolean, nullable=False, server_default=text("false")),
     # What was served (or checked out) when AFTER succeeded last, and whether it is owed whatever
@@ -161,8 +161,8 @@ jobs = Table(
     Column("cancel", Boolean, nullable=False, server_default=text("false")),
     Column("error", Prose),
     Column("skipped", Prose),
-    # The digest of what `GUARD` refused.
-    Column("guarded", String(64)),
+    # Digests of what `GUARD` refused.
+    Column("guarded", Text),
     Column("superseded_by", ForeignKey("jobs.id", ondelete="SET NULL")),
     Column("started_at", Float),
     Column("finished_at", Float),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,14 @@ GIVE_UP_SECONDS = 86_400.0
 
 # What is told last of a checkout's jobs stands for what was not told before.
 _JOBS = "jobs"
+
+# What calls everybody in a room, or somebody: who pushes decides on some of what is told, but not
+# on that. https://docs.slack.dev/messaging/formatting-message-text#special-mentions and
+# https://discord.com/developers/docs/reference#message-formatting
+_CALL = re.compile(
+    r"(<[!@#])(?=[\w&!])|(?<![\w.])(@)(?=(?:all|channel|everyone|here|room)\b)", re.IGNORECASE
+)
+_SPACED = r"\g<1>\g<2> "
 
 Why = Literal["failure", "recovery", "every", "alarm"]
 
@@ -43,7 +52,8 @@ class Story:
         return cls(Event.load(event), why, untold)
 
     def message(self, entry: NotifySettings) -> apprise.Message:
-        fields = {**self.event.fields(), "summary": self._summary(), "count": self._count()}
+        told = {**self.event.fields(), "summary": self._summary(), "count": self._count()}
+        fields = {name: _CALL.sub(_SPACED, value) for name, value in told.items()}
         title = templates.fill(entry.title, fields)
         return apprise.Message(
             " ".join(title.split()), templates.fill(entry.body, fields).strip(), self._kind()

@@ -7,6 +7,7 @@ https://github.com/openedx/django-user-tasks, which Studio has at api/tasks/v0.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from gitreload.model import TransientError
 from gitreload.olx.keys import course_id
 from gitreload.setting_importers import StudioSettings
 
+# An id or a state: it is shown, kept, and sent again.
+_WORD = re.compile(r"[\w .:-]{1,200}")
 # Once all is uploaded, Studio copies it to where its workers find it, before it answers.
 UPLOADED_SECONDS = 300.0
 _CHUNK = 256 * 1024
@@ -152,6 +155,7 @@ class StudioApi:
 
 
 def _text(found: object, name: str, url: str) -> str:
-    if isinstance(found, dict) and isinstance(found.get(name), str):
-        return str(found[name])
+    text = found.get(name) if isinstance(found, dict) else None
+    if isinstance(text, str) and _WORD.fullmatch(text):
+        return text
     raise no_api(url)

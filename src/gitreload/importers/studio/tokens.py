@@ -5,6 +5,7 @@ https://docs.openedx.org/projects/edx-platform/en/latest/how-tos/use_the_api.htm
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -13,6 +14,8 @@ from gitreload.importers.studio.refusals import LMS, refusal, told
 from gitreload.model import GitreloadError, PermanentError, TransientError
 from gitreload.setting_importers import StudioSettings
 
+# What a header field can hold: anything else would come back in the client's own error.
+_TOKEN = re.compile(r"[!-~]{1,16384}")
 # A token is not begun with any more so long before its end.
 _REST_SECONDS = 60.0
 
@@ -56,11 +59,14 @@ def _ask(settings: StudioSettings, client: HttpClient) -> tuple[str, float]:
         raise _refused(answer, url, secret)
     try:
         found = answer.json()
-        return str(found["access_token"]), float(found["expires_in"])
-    except (ValueError, TypeError, KeyError):
-        raise PermanentError(
-            f"what answers at {url} gives no token: STUDIO.LMS_URL has to be the address of the LMS"
-        ) from None
+        token, seconds = found["access_token"], float(found["expires_in"])
+        if isinstance(token, str) and _TOKEN.fullmatch(token):
+            return token, seconds
+    except (ValueError, TypeError, KeyError, OverflowError):
+        pass  # as is told below
+    raise PermanentError(
+        f"what answers at {url} gives no token: STUDIO.LMS_URL has to be the address of the LMS"
+    )
 
 
 def _refused(answer: Answer, url: str, secret: str) -> GitreloadError:
