@@ -74,6 +74,11 @@ class Stage:
         return self.server / "gr.env.json"
 
     @property
+    def commands(self) -> Path:
+        """Holds `gitreload` alone: olxcleaner would have much to say of so small a course."""
+        return self.root / "bin"
+
+    @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -95,7 +100,7 @@ class Stage:
         }
         return kept | {
             "HOME": str(self.root / "home"),
-            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PATH": f"{self.commands}:{os.environ['PATH']}",
             "GITRELOAD_CONFIG": str(self.config),
             "GIT_CONFIG_NOSYSTEM": "1",
         }
@@ -126,8 +131,15 @@ def build(root: Path, chapters: dict[str, str], port: int | None = None) -> Stag
         if old.is_dir():
             shutil.rmtree(old)
     stage = Stage(root, port or _free_port())
-    for folder in (stage.forge, stage.author.parent, stage.repodir, root / "home"):
+    for folder in (
+        stage.forge,
+        stage.author.parent,
+        stage.repodir,
+        stage.commands,
+        root / "home",
+    ):
         folder.mkdir(parents=True)
+    (stage.commands / "gitreload").symlink_to(BIN / "gitreload")
     _git(stage, "init", "-q", "--bare", "-b", "main", str(stage.repository))
     _clone(stage, stage.author)
     for key, value in {"name": "Ada", "email": "ada@example.org"}.items():

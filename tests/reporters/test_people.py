@@ -161,7 +161,7 @@ class TestWhat:
     def test_an_error_calls_nobody(self, house: House) -> None:
         house.push()
         house.fail(
-            "<!channel> <!subteam^S1> <@U1> <@&1> @Everyone (@here): git@all.example @ada <!--"
+            "<!channel> <!subteam^S1> <@U1> <@&1> @Everyone (@here): x@all.example @ada <!--"
         )
         [(_, message)] = house.heard()
         assert message.body.splitlines()[0] == (
